@@ -47,6 +47,14 @@ def test_one_process_and_a_cluster_agree(client: Any, rows: Any) -> None:
         np.testing.assert_array_equal(other.means_, found[0].means_)
 
 
+def test_a_network_too(client: Any, rows: Any) -> None:
+    alone = tacit.BayesianNetwork(edges="a->b").fit(rows)
+    with spread.engine(client, partitions=3):
+        found = tacit.BayesianNetwork(edges="a->b").fit(rows)
+    for one, other in zip(alone.model_.nodes, found.model_.nodes, strict=True):
+        np.testing.assert_allclose(other.coefficients, one.coefficients, rtol=1e-10, atol=1e-10)
+
+
 def test_a_worker_that_is_killed_changes_nothing(client: Any, rows: Any) -> None:
     with spread.engine(client, partitions=6):
         before = model().fit(rows)

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import clone
+from sklearn.neighbors import KernelDensity
 from typer.testing import CliRunner
 
 import tacit
@@ -89,6 +91,45 @@ def test_regressions_too(folder: Path) -> None:
     np.testing.assert_allclose(spread.coef_, alone.coef_, rtol=1e-10)
 
 
+@pytest.mark.parametrize("kind", [tacit.PoissonRegression, tacit.NegativeBinomialRegression])
+def test_regressions_of_counts_too(folder: Path, kind: type) -> None:
+    rows, draw = tacit.dataset(folder, columns=["a", "b", "n0"]), np.random.default_rng(2)
+    rate = np.exp(0.1 * column(folder, "a")) * (1.0 + column(folder, "n0"))
+    y = draw.poisson(rate * draw.gamma(2.0, 0.5, ROWS)).astype(float)
+    more = {"sample_weight": draw.integers(0, 3, ROWS).astype(float)}
+    shifted = np.asarray(rows) + np.array([0.0, 0.0, 1.0])
+    alone = kind().fit(shifted[:, :2], y, exposure=shifted[:, 2], **more)
+    with distributed.engine("in-place", partitions=3):
+        spread = kind().fit(tacit.dataset(folder, columns=["a", "b"]), y, exposure=shifted[:, 2], **more)
+        column_says = kind("n0").fit(rows.take(column(folder, "n0") > 0), y[column(folder, "n0") > 0])
+    for name in ("coef_", "intercept_", "covariance_", "dispersion_", "log_likelihood_", "deviance_", "pearson_ratio_"):
+        np.testing.assert_allclose(getattr(spread, name), getattr(alone, name), rtol=1e-9, atol=1e-10)
+    seen = np.asarray(rows)[:, 2] > 0
+    again = kind(2).fit(np.asarray(rows)[seen], y[seen])
+    np.testing.assert_allclose(column_says.coef_, again.coef_, rtol=1e-9)
+
+
+def test_a_density_for_every_class_too(folder: Path) -> None:
+    rows, label = tacit.dataset(folder, columns=["a", "c", "gap"]), column(folder, "y") > 0
+    density = tacit.GaussianMixture(random_state=0)
+    model = tacit.GenerativeClassifier(density, refuse=0.05, calibration=0.01, random_state=0)
+    alone = clone(model).fit(np.asarray(rows), label)
+    with distributed.engine("in-place", partitions=3):
+        spread = clone(model).fit(rows, label)
+        chances, ranks = spread.predict_proba(rows), spread.p_values(rows.take(slice(0, 50)))
+    for one, other in zip(spread.estimators_, alone.estimators_, strict=True):
+        np.testing.assert_allclose(one.means_, other.means_, rtol=1e-9)
+    np.testing.assert_allclose(chances, alone.predict_proba(np.asarray(rows)), atol=1e-9)
+    np.testing.assert_allclose(ranks, alone.p_values(np.asarray(rows)[:50]), atol=1e-9)
+    assert np.isnan(np.asarray(rows)).any()
+
+
+def test_a_density_that_takes_no_data_sets_gets_an_array(folder: Path) -> None:
+    rows, label = tacit.dataset(folder, columns=["a", "b"]), column(folder, "y") > 0
+    model = tacit.GenerativeClassifier(KernelDensity()).fit(rows.take(slice(0, 200)), label[:200])
+    assert model.predict(rows.take(slice(0, 50))).shape == (50,)
+
+
 def test_processes_give_the_same_and_one_that_dies_changes_nothing(folder: Path, tmp_path: Path) -> None:
     rows = tacit.dataset(folder, columns=["a", "b", "c"])
     with distributed.engine("in-place", partitions=4):
@@ -129,7 +170,7 @@ def test_what_an_engine_cannot_help_is_refused(folder: Path, tmp_path: Path) -> 
         assert done.exit_code != 0
         return " ".join(done.output.split())
 
-    assert "bayesian-network does not learn from sums over rows" in said(folder, "--model", "bayesian-network")
+    assert "vae does not learn from sums over rows" in said(folder, "--model", "vae")
     assert "these are read whole" in said(folder, "--model", "gaussian-mixture", "--id", "a")
     (tmp_path / "a.csv").write_text("a,b\n1.5,2\n2.5,4\n")
     assert "these are read whole" in said(tmp_path / "a.csv")

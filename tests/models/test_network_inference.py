@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tacit.models.network.case import Impossible, case_posteriors, joint_posteri
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.layout import NotExact
 from tacit.models.network.model import Network, split, stack
+from tacit.models.network.nodes.configurations import Chunk
 from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.poisson import PoissonNode
 from tacit.models.network.nodes.softmax import SoftmaxNode
@@ -379,3 +381,11 @@ def test_units_change_the_numbers_and_nothing_else():
     moved = network.with_nodes(tuple(node.in_units(shift, scale) for node in network.nodes))
     gain = np.log(3.0) + np.log(0.5)
     np.testing.assert_allclose(moved.log_prob(rows * scale + shift), network.log_prob(rows) - gain, rtol=1e-10)
+
+
+def test_rows_that_were_worked_on_are_let_go():
+    chunk = Chunk(np.zeros((5, 2)), (2, 2), frozenset({0, 1}))
+    assert chunk.configurations((0, 1)) is chunk.configurations((0, 1))
+    seen = weakref.ref(chunk)
+    del chunk
+    assert seen() is None

@@ -113,6 +113,14 @@ class FileRows(Dataset):
         """The same rows, of columns that are something else; they have the same names."""
         return FileRows(self.files, self._pieces, self._arrow, schema, self.left_out)
 
+    def of_kinds(self, kinds: Mapping[str, str]) -> "FileRows":
+        """The same rows with some columns of the kinds asked for, settled once more over all files."""
+        table = FileColumns(self.files, self._pieces, self._arrow)
+        again, _ = table.settled([name for name in self._known.names if name in kinds], kinds, asked=True)
+        new = {column.name: column for column in again.columns}
+        schema = Schema(tuple(new.get(column.name, column) for column in self.schema.columns))
+        return self.read_as(schema).weighted(self.given_weights)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All rows in memory, for what takes arrays only; texts are no numbers."""
         texts = [c.name for c in self._known.columns if any(isinstance(each, str) for each in c.levels or ())]

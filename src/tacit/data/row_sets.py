@@ -45,6 +45,11 @@ class RowSet(abc.ABC):
         return np.broadcast_to(1.0, (len(self),)) if self._weights is None else self._weights
 
     @property
+    def given_weights(self) -> Float[np.ndarray, " rows"] | None:
+        """One a row; None where none were given."""
+        return self._weights
+
+    @property
     def total_weight(self) -> float:
         """Their sum."""
         return float(self.weights.sum())

@@ -145,6 +145,11 @@ def spread(data: Dataset) -> bool:
     return data.portable and distributed.current() is not None
 
 
+def stays(data: Dataset) -> bool:
+    """Whether rows stay where they lie: in files, too many to be held, or read by the workers of an engine."""
+    return spread(data) or (data.portable and 8 * data.shape[0] * data.shape[1] > STREAM_BYTES)
+
+
 def _copied(data: Dataset, number: int) -> np.ndarray:
     """All rows, made up to a number of them with copies of the last."""
     rows = np.empty((number, data.shape[1]), data.dtype)

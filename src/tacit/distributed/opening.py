@@ -21,9 +21,10 @@ FORMS = (
 def engine(where: Any = None, *, partitions: int | None = None) -> Iterator[Engine]:
     """Work out sums over rows on several processes or machines, inside the scope.
 
-    Every fit of a model of additive statistics inside it (mixtures, k-means, factor models, regressions) gives out the
-    rows of data sets that lie in files (`tacit.dataset`) in partitions, an iteration after the other; all else stays
-    here. What comes out does not depend on where the sums were worked out.
+    Every fit of a model of additive statistics inside it (mixtures, k-means, factor models, regressions, networks)
+    gives out the rows of data sets that lie in files (`tacit.dataset`) in partitions, an iteration after the other; all
+    else stays here. `tacit.select` and `tacit.compare` of rows that fit into memory give out their candidates. What
+    comes out does not depend on where it was worked out.
 
     Args:
         where: a Dask client; ``"dask://host:port"`` or ``"tcp://host:port"``, a scheduler; ``"ray"``, the cluster of

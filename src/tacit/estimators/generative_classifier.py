@@ -15,10 +15,23 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
-from tacit.estimators.base import read_rows, read_weights, seed_of, unmasked
-from tacit.estimators.capabilities import Capability, Imputes, PredictsClasses, ReadsKinds, Samples, Scores, can
+from tacit.data.dataset import Dataset, DenseRows, MadeRows
+from tacit.data.sources import PIECE_ROWS
+from tacit.data.sums import as_they_are
+from tacit.estimators.base import read_data, read_rows, seed_of, unmasked, weights_of
+from tacit.estimators.capabilities import (
+    Capability,
+    Imputes,
+    PredictsClasses,
+    ReadsKinds,
+    Samples,
+    Scores,
+    TakesDatasets,
+    can,
+)
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.estimators.settings import Estimator, Number, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.inference.watch import printing
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.spaces import Held
@@ -27,7 +40,7 @@ LEAST_TO_FIT = 2
 """Rows of a class that are not held back for calibration."""
 
 
-ABOUT_ROWS = (Samples, Imputes)
+ABOUT_ROWS = (Samples, Imputes, TakesDatasets, SpreadsSums)
 """What the classifier can do where its density estimator can."""
 
 
@@ -37,7 +50,7 @@ def _densities_can(what: type[Capability]) -> Callable:
 
 
 @settings
-class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, ClassifierMixin, Estimator):
+class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, SpreadsSums, ClassifierMixin, Estimator):
     """``P(y|x) ∝ p(x|y) P(y)``, with a density estimator for every class.
 
     Because it knows how rows of a class look, it classifies rows with missing entries (they are integrated out, if
@@ -97,7 +110,8 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         """Fit a density to the rows of every class.
 
         Args:
-            X: rows ``(n, d)``, in the form that the density estimator takes.
+            X: rows ``(n, d)``, in the form that the density estimator takes; a `tacit.data.Dataset` stays in its files
+                if that takes them, but for the rows that are held back.
             y: their classes ``(n,)``: numbers or texts.
             sample_weight: a weight a row; 2 is the same as two copies, and 0 as no row.
 
@@ -113,10 +127,10 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         assert_all_finite(labels, input_name="y")
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
-        weights = read_weights(rows, sample_weight)
+        weights = weights_of(rows, sample_weight)
         used = weights > 0
         if not used.all():
-            rows, labels, weights = rows[used], labels[used], weights[used]
+            rows, labels, weights = _some(rows, np.flatnonzero(used)), labels[used], weights[used]
         self.classes_, place = np.unique(labels, return_inverse=True)
         self.class_count_ = np.bincount(place, weights)
         self.class_prior_ = self._class_priors()
@@ -127,8 +141,8 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
             mine = np.flatnonzero(place == number)
             held, mine = self._split(number, mine, random)
             with printing(self.verbose):
-                self.estimators_.append(self._density(number, rows[mine], sample_weight is not None, weights[mine]))
-            self._held.append((rows[held], weights[held]))
+                self.estimators_.append(self._density(number, _some(rows, mine), weights[mine]))
+            self._held.append((_in_memory(_some(rows, held)), weights[held]))
         self._check_measures()
         return self
 
@@ -140,6 +154,9 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         return GaussianMixture() if self.estimator is None else self.estimator
 
     def _read(self, X: Any, *, reset: bool) -> Any:
+        if isinstance(X, Dataset):
+            rows = read_data(self, X, reset=reset)
+            return rows if rows.portable and can(self, TakesDatasets) else _in_memory(rows)
         takes_sparse = get_tags(self._template()).input_tags.sparse
         return read_rows(self, X, reset=reset, sparse=takes_sparse)
 
@@ -184,9 +201,9 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         order = random.permutation(mine)
         return np.sort(order[:held]), np.sort(order[held:])
 
-    def _density(self, number: int, rows: Any, weighted: bool, weights: np.ndarray) -> Any:
+    def _density(self, number: int, rows: Any, weights: np.ndarray) -> Any:
         density = clone(self._template())
-        weighted = weighted and bool(np.ptp(weights) > 0 or weights[0] != 1.0)
+        weighted = bool(np.ptp(weights) > 0 or weights[0] != 1.0)
         if weighted and not has_fit_parameter(density, "sample_weight"):
             raise ValueError(f"{type(density).__name__} takes no sample_weight")
         if rows.shape[0] == 1:
@@ -196,7 +213,7 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
                 UserWarning,
                 stacklevel=3,
             )
-            rows, weights = rows[[0, 0]], np.repeat(weights / 2.0, 2)
+            rows, weights = _some(rows, np.array([0, 0])), np.repeat(weights / 2.0, 2)
         try:
             return density.fit(rows, sample_weight=weights) if weighted else density.fit(rows)
         except ValueError as error:
@@ -222,7 +239,7 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
 
     def _log_densities(self, rows: Any) -> np.ndarray:
         """``log p(x|y)`` of every row and class, ``(n, K)``, in nats."""
-        return np.column_stack([density.score_samples(rows) for density in self.estimators_])
+        return np.column_stack([_scores(density, rows) for density in self.estimators_])
 
     def predict_joint_log_proba(self, X: Any) -> np.ndarray:
         """``log p(x|y) + log P(y)``, ``(n, K)``, in nats."""
@@ -265,6 +282,11 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         rows = self._read(X, reset=False)
         if not any(weights.size for _, weights in self._held):
             raise ValueError("no rows were held back to compare with; fit with refuse= set, such as refuse=0.01")
+        if isinstance(rows, Dataset):
+            return np.concatenate([self._p_values(part) for _, part in rows.slices(PIECE_ROWS)])
+        return self._p_values(rows)
+
+    def _p_values(self, rows: Any) -> np.ndarray:
         if sparse.issparse(rows) or any(np.isnan(held).any() for held, _ in self._held):
             return self._ranks(rows, None)
         values = np.empty((rows.shape[0], self.classes_.size))
@@ -277,10 +299,10 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
     def _ranks(self, rows: Any, pattern: np.ndarray | None) -> np.ndarray:
         columns = []
         for density, (held, weights) in zip(self.estimators_, self._held, strict=True):
-            known = density.score_samples(held if pattern is None else np.where(pattern, np.nan, held))
+            known = _scores(density, held if pattern is None else np.where(pattern, np.nan, held))
             order = np.argsort(known)
             below = np.r_[0.0, np.cumsum(weights[order])]
-            place = np.searchsorted(known[order], density.score_samples(rows), side="right")
+            place = np.searchsorted(known[order], _scores(density, rows), side="right")
             columns.append((1.0 + below[place]) / (1.0 + below[-1]))
         return np.column_stack(columns)
 
@@ -311,7 +333,7 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
     def impute(self, X: Any) -> np.ndarray:
         """Rows with missing entries filled by their mean, ``E[x_j|x_o] = Σ_y P(y|x_o) E[x_j|x_o, y]``."""
         chances = self.predict_proba(X)
-        rows = self._read(X, reset=False)
+        rows = _in_memory(self._read(X, reset=False))
         filled = sum(p[:, None] * d.impute(rows) for p, d in zip(chances.T, self.estimators_, strict=True))
         return np.where(np.isnan(rows), filled, rows)
 
@@ -330,3 +352,22 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, Classifier
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self._template()).input_tags
         return tags
+
+
+def _scores(density: Any, rows: Any) -> np.ndarray:
+    """Log-densities of rows; columns of an array have the names that the density knows, for they are in its order."""
+    names = vars(density).get("feature_names_in_")
+    if isinstance(rows, np.ndarray) and names is not None and can(density, TakesDatasets):
+        rows = MadeRows(DenseRows(rows), as_they_are, rows.shape[1], tuple(names))
+    found: np.ndarray = density.score_samples(rows)
+    return found
+
+
+def _some(rows: Any, places: np.ndarray) -> Any:
+    """Some rows of an array, a sparse matrix or a data set."""
+    return rows.take(places) if isinstance(rows, Dataset) else rows[places]
+
+
+def _in_memory(rows: Any) -> Any:
+    """Rows of a data set as an array; others as they are."""
+    return np.asarray(rows.rows()) if isinstance(rows, Dataset) else rows

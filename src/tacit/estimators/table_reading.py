@@ -1,6 +1,7 @@
 """Tables whose columns are of different kinds: text and categories become codes, before any model sees them."""
 
 import abc
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tacit.data.dataset import Dataset, DenseRows
 from tacit.data.encode import decode, encode
+from tacit.data.file_rows import FileRows
 from tacit.data.frames import from_frame
 from tacit.data.kinds import infer
 from tacit.data.schema import Schema
@@ -71,11 +73,17 @@ class KindReading(ReadsKinds, Estimator):
             named = {known.names[place]: self._kind_of(f) for place, f in self._named(known.names)[0].items()}
             self.feature_names_in_ = np.asarray(known.names, dtype=object)
             self.n_features_in_ = len(known)
+            if data.portable:
+                data, known = _of_kinds(data, known, named)
             as_named = all(named.get(column.name, column.kind) == column.kind for column in known.columns)
             if as_named and data.moments().seen.all():  # what has no value is refused below
                 self.schema_ = known
             else:
                 self.__dict__.pop("schema_", None)
+        elif data.portable and _codes(known) == _codes(self.schema_):
+            return data
+        elif isinstance(data, FileRows) and known.names == self.schema_.names:
+            return data.read_as(self.schema_).weighted(data.given_weights)
         if "schema_" in vars(self) and self.schema_ == known:
             return data
         table = decode(data.rows(), known)
@@ -145,6 +153,27 @@ class KindReading(ReadsKinds, Estimator):
                 f"the {len(names)} columns; got {self.families!r}"
             )
         return dict(enumerate(self.families))
+
+
+def _codes(schema: Schema) -> list[Any]:
+    """What decides which numbers stand for the values of columns."""
+    return [(column.name, column.levels, column.rest) for column in schema.columns]
+
+
+def _of_kinds(data: Dataset, known: Schema, kinds: Mapping[str, str]) -> tuple[Dataset, Schema]:
+    """Rows in files, some columns of which are something else; where their codes change, these are settled anew."""
+    columns = []
+    for column in known.columns:
+        kind: Any = kinds.get(column.name, column.kind)
+        stays = kind == ("categorical" if column.levels is not None else "continuous")
+        columns.append(dataclasses.replace(column, kind=kind) if stays else column)
+    other = Schema(tuple(columns))
+    changed = {c.name: kinds[c.name] for c in other.columns if kinds.get(c.name, c.kind) != c.kind}
+    data = data.described(other)
+    if changed and isinstance(data, FileRows):
+        data = data.of_kinds(changed)
+        other = data.schema
+    return data, other
 
 
 def _few(column: Any) -> bool:

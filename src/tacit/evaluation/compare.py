@@ -29,8 +29,10 @@ from tacit.evaluation.rows import (
     number_of_rows,
     read,
     score_rows,
+    weights_at,
     weights_of,
 )
+from tacit.evaluation.spreading import at_hand, every
 from tacit.registry import create
 
 
@@ -85,6 +87,8 @@ def compare(
 ) -> Comparison:
     """Score every row under a fit that has not seen it, by cross-validation with the same folds for all models.
 
+    Inside `tacit.distributed.engine` the fits are given to its workers, where the rows fit into memory.
+
     Args:
         X: rows, as every one of the estimators takes them. Images ``(n, height, width[, channels])`` go as flat rows to
             those that take rows only.
@@ -108,8 +112,9 @@ def compare(
     rows = number_of_rows(X)
     if folds > rows:
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
+    X = at_hand(X)
     weights = weights_of(X, sample_weight)
-    fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else random.permutation(rows) % folds
+    fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else _folds(rows, folds, random)
     scores, seconds, measured = _crossed(candidates, X, fold, weights)
     wanted = asked or baseline or (baseline is None and _suits_baseline(candidates, X))
     single = independent(X, measured) if wanted and INDEPENDENT not in candidates else None
@@ -144,21 +149,39 @@ def _crossed(
     scores = {name: np.empty(fold.size) for name in candidates}
     seconds = dict.fromkeys(candidates, 0.0)
     measures: dict[str, Measure] = {}
-    for number in range(fold.max() + 1):
-        fitted = {}
-        seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        for name, candidate in candidates.items():
-            began = time.perf_counter()
-            fitted[name] = fresh(candidate)
-            fit_rows(fitted[name], some(tables[name], seen), weights[seen])
-            measures[name] = measure(fitted[name])
-            seconds[name] += time.perf_counter() - began
-        check_measures(measures, _names(candidates))
-        for name, model in fitted.items():
-            began = time.perf_counter()
-            scores[name][unseen] = score_rows(model, some(tables[name], unseen))
-            seconds[name] += time.perf_counter() - began
+    tasks = [(number, name) for number in range(fold.max() + 1) for name in candidates]
+    shared = dict(candidates), tables, fold, weights
+    for (number, name), (found, own, spent) in zip(
+        tasks, every(_one_fold, tasks, shared, *tables.values()), strict=True
+    ):
+        measures[name] = own
+        if name == tasks[-1][1]:
+            check_measures(measures, _names(candidates))
+        scores[name][fold == number] = found
+        seconds[name] += spent
     return scores, seconds, next(iter(measures.values()))
+
+
+def _folds(rows: int, folds: int, random: np.random.Generator) -> np.ndarray:
+    """Which part every row is in, in few bytes."""
+    return (random.permutation(rows) % folds).astype(np.int16 if folds < 2**15 else np.int64)
+
+
+def _one_fold(
+    task: tuple[int, str],
+    candidates: Mapping[str, Any],
+    tables: Mapping[str, Values],
+    fold: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[np.ndarray, Measure, float]:
+    """Scores of the rows of a fold by a fit to the others, what they are of, and the seconds that both took."""
+    number, name = task
+    seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+    began = time.perf_counter()
+    fitted = fresh(candidates[name])
+    fit_rows(fitted, some(tables[name], seen), weights_at(weights, seen))
+    found = score_rows(fitted, some(tables[name], unseen))
+    return found, measure(fitted), time.perf_counter() - began
 
 
 def _candidates(models: Mapping[str, Any] | Sequence[str], random: np.random.Generator) -> dict[str, Any]:

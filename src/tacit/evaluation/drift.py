@@ -5,7 +5,7 @@ every level. It costs a few kilobytes a column, and gives the Kolmogorov–Smirn
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from tacit.data.schema import Column, Schema
 from tacit.estimators.capabilities import AssignsSoftly, MatrixLike, ReadsKinds, ReadsOnce, Scores, can
 from tacit.evaluation.rows import names_at_fit
 
+HELD_BYTES = 100_000_000
+"""Of columns of rows in files that are read together."""
 EDGES = 200
 """Quantiles of a column that are kept."""
 LEAST = 5.0
@@ -103,9 +105,7 @@ def summarise(
     """
     data = dataset_of(values)
     found = {"rows": np.array([float(len(data))])}
-    dense = data.rows()
-    for place, column in enumerate(schema.columns):
-        entries = np.asarray(dense[:, place], np.float64)
+    for place, (column, entries) in enumerate(zip(schema.columns, _columns(data), strict=True)):
         seen = entries[~np.isnan(entries)]
         found[f"columns.{place}.missing"] = np.array([float(entries.size - seen.size)])
         if column.levels is not None:
@@ -114,6 +114,22 @@ def summarise(
         else:
             found[f"columns.{place}.edges"], found[f"columns.{place}.below"] = _edges(seen)
     return found if groups is None else found | {"groups": np.asarray(groups, np.float64)}
+
+
+def _columns(data: Dataset) -> Iterator[Float[np.ndarray, " n"]]:
+    """One column after another; of rows in files a few are read together, so many that they are not too large."""
+    if not data.portable:
+        dense = data.rows()
+        yield from (np.asarray(dense[:, place], np.float64) for place in range(data.shape[1]))
+        return
+    rows, width = data.shape
+    together = max(1, HELD_BYTES // (8 * max(1, rows)))
+    for first in range(0, width, together):
+        last = min(first + together, width)
+        found = np.empty((last - first, rows))
+        for part, some in data.slices():
+            found[:, part] = some[:, first:last].T
+        yield from found
 
 
 def _edges(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

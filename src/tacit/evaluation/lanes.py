@@ -1,16 +1,18 @@
 """The candidates of `select`, structure by structure, and their fits: side by side, where nothing is compiled."""
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tacit.estimators.mixture.base import Search
 from tacit.estimators.mixture.em import LikelihoodMixture
 from tacit.estimators.mixture.starts import DrawnStarts
+from tacit.evaluation.spreading import every, spreads
 from tacit.families.covariance import STRUCTURES
 from tacit.inference.closed_form import CONVERGED, INTERRUPTED, STOPPED
 from tacit.inference.fit import Fit
@@ -128,6 +130,39 @@ class Look(NamedTuple):
         return pairs[0], np.append(apart.ravel(), np.full(self.spare, pairs.shape[1]))
 
 
+class FitLot(NamedTuple):
+    """Fits that go side by side: from starts that were drawn, or further than they have come."""
+
+    searcher: LikelihoodMixture
+    search: Search
+    schedule: MixtureSchedule
+    structures: np.ndarray | None
+    judge: Search
+    """Whose rows say how likely the fits make them."""
+    several: bool
+    """Whether they are of several structures."""
+    drawn: DrawnStarts | None = None
+    apart: np.ndarray = np.zeros(0, int)
+    fits: Sequence[Fit] = ()
+    places: Sequence[int] = ()
+    """Those of the fits that come out of it which are wanted."""
+
+
+class FitsFound(NamedTuple):
+    """What came of a lot."""
+
+    fits: Sequence[Fit]
+    given: bool
+    totals: np.ndarray
+    """``Σ w log p`` of each, in the view."""
+    assigned: np.ndarray
+    """``Σ w log max_k π_k p_k`` of each."""
+
+
+Step: TypeAlias = Generator[FitLot, FitsFound, None]
+"""Says what is to be fitted, and is given what came of it."""
+
+
 @dataclasses.dataclass
 class Lanes:
     """All candidates. Fits of several structures go side by side, in lots that fill the caches and no more."""
@@ -162,15 +197,18 @@ class Lanes:
 
     def look(self, looks: Sequence[Look], effort: Effort) -> None:
         """Fit starts that were drawn."""
-        began, done = time.monotonic(), 0
-        for lot in self._lots([(look.lane, len(look.drawn.components)) for look in looks]):
-            words = f"{done} of {len(looks)} structures looked at"
-            if done:
-                words += f", {(time.monotonic() - began) * (len(looks) - done) / done:.0f} s to go for the others"
-            self._look([looks[place] for place in lot], effort, words)
-            done += len(lot)
-            if self.interrupted:
-                return
+        began = time.monotonic()
+
+        def steps() -> Iterator[Step]:
+            done = 0
+            for lot in self._lots([(look.lane, len(look.drawn.components)) for look in looks]):
+                words = f"{done} of {len(looks)} structures looked at"
+                if done:
+                    words += f", {(time.monotonic() - began) * (len(looks) - done) / done:.0f} s to go for the others"
+                yield self._look([looks[place] for place in lot], effort, words)
+                done += len(lot)
+
+        self._through(steps())
 
     def go_on(self, chosen: Sequence[Sequence[int]], iterations: int) -> None:
         """Fits of every lane, by their place in it, that many iterations further at most."""
@@ -178,8 +216,24 @@ class Lanes:
         some = [(lane, places) for lane, places in zip(self.each, chosen, strict=True) if places]
         left = sum(len({lane.runners[place].row["n_components"] for place in places}) for lane, places in some)
         words = f"{left} of {every} candidates still run, the others are at their end or out"
-        for lot in self._lots([(lane, len(places)) for lane, places in some]):
+        lots = self._lots([(lane, len(places)) for lane, places in some])
+        self._through(
             self._go_on([(some[at][0], place) for at in lot for place in some[at][1]], iterations, words)
+            for lot in lots
+        )
+
+    def _through(self, steps: Iterable[Step]) -> None:
+        """Fit lot after lot, until Ctrl-C; by the workers of an engine all of them at once."""
+        # where fits draw at random, their order counts
+        exact = all(lane.searcher.inference in ("em", "hard-em") for lane in self.each)
+        if exact and spreads(*(lane.search.rows for lane in self.each)):
+            begun = list(steps)
+            tasks = [next(step) for step in begun]
+            for step, found in zip(begun, every(_worked, tasks, ()), strict=True):
+                _end(step, found)
+            return
+        for step in steps:
+            _end(step, _worked(next(step)))
             if self.interrupted:
                 return
 
@@ -210,7 +264,7 @@ class Lanes:
         places = [list(STRUCTURES).index(name) for name in names if name]
         return self._kinds[first.kind], np.repeat(places, sizes)
 
-    def _look(self, looks: Sequence[Look], effort: Effort, words: str) -> None:
+    def _look(self, looks: Sequence[Look], effort: Effort, words: str) -> Step:
         lanes, first = [look.lane for look in looks], looks[0].drawn
         schedule, tracks = lanes[0].schedule._replace(words=words), 1
         if effort.explored is not None:
@@ -227,18 +281,21 @@ class Lanes:
                 components=np.concatenate([look.drawn.components for look in looks]),
             )
         search, structures = self._guide(lanes, [len(look.drawn.components) for look in looks])
-        found = lanes[0].searcher.explore(search, drawn, schedule, apart, structures)
-        fits = []
-        for begin, (numbers, _) in zip(begins[:-1], groups, strict=True):
-            fits += found.fits[begin : begin + len(numbers)]
+        places = [
+            int(begin) + at
+            for begin, (numbers, _) in zip(begins[:-1], groups, strict=True)
+            for at in range(len(numbers))
+        ]
         owners = [lane for lane, (numbers, _) in zip(lanes, groups, strict=True) for _ in numbers]
+        lot = FitLot(lanes[0].searcher, _bare(search), schedule, structures, *_judged(owners))
+        found = yield lot._replace(drawn=drawn, apart=apart, places=places)
         for lane in lanes:
             lane.search = lane.search._replace(given=found.given)
         numbers = np.concatenate([numbers for numbers, _ in groups])
-        for lane, runner in zip(owners, self._runners(owners, fits, numbers), strict=True):
+        for lane, runner in zip(owners, _runners(owners, found, numbers), strict=True):
             lane.runners.append(runner)
 
-    def _go_on(self, chosen: Sequence[tuple[Lane, int]], iterations: int, words: str) -> None:
+    def _go_on(self, chosen: Sequence[tuple[Lane, int]], iterations: int, words: str) -> Step:
         lanes = [lane for lane, _ in chosen]
         fits = [lane.runners[place].fit for lane, place in chosen]
         numbers = np.array([lane.runners[place].row["n_components"] for lane, place in chosen])
@@ -246,20 +303,51 @@ class Lanes:
         left = [min(iterations, int(lanes[0].schedule.max_iter) - fit.iteration) for fit in fits]
         more = bucket(len(fits)) - len(fits) if structures is None else 0  # fits that stop at once
         schedule = lanes[0].schedule._replace(max_iter=np.array(left + [0] * more), words=words)
-        further = lanes[0].searcher.go_on(search, fits + fits[:1] * more, schedule, structures)[: len(fits)]
-        for (lane, place), runner in zip(chosen, self._runners(lanes, further, numbers), strict=True):
+        lot = FitLot(lanes[0].searcher, _bare(search), schedule, structures, *_judged(lanes))
+        found = yield lot._replace(fits=fits + fits[:1] * more, places=list(range(len(fits))))
+        for (lane, place), runner in zip(chosen, _runners(lanes, found, numbers), strict=True):
             lane.runners[place] = runner
 
-    def _runners(self, lanes: Sequence[Lane], fits: Sequence[Fit], numbers: np.ndarray) -> list[Runner]:
-        """Fits of some lanes with their lines of the table."""
-        models, search = [fit.model for fit in fits], lanes[0].search
-        if any(lane is not lanes[0] for lane in lanes):
-            models = [side_by_side(model, np.asarray(0)) for model in models]
-        totals, assigned = log_likelihoods(stacked(models), search.data, search.view)
-        return [
-            Runner(fit, _row(lane.search, fit, int(number), lane.structure, float(total), float(hard - total)))
-            for lane, fit, number, total, hard in zip(lanes, fits, numbers, totals, assigned, strict=True)
-        ]
+
+def _judged(lanes: Sequence[Lane]) -> tuple[Search, bool]:
+    """The search by whose rows fits of some lanes are judged, and whether they are of several structures."""
+    return _bare(lanes[0].search), any(lane is not lanes[0] for lane in lanes)
+
+
+def _bare(search: Search) -> Search:
+    """A search without the rows as they were read: its source has what fits see of them."""
+    return search._replace(rows=search.rows.take(slice(0, 0)))
+
+
+def _end(step: Step, found: FitsFound) -> None:
+    """Give a step what was found for it."""
+    with contextlib.suppress(StopIteration):
+        step.send(found)
+
+
+def _worked(lot: FitLot) -> FitsFound:
+    """Fit a lot, and see how likely its fits make the rows."""
+    given = lot.search.given
+    if lot.drawn is None:
+        fits = lot.searcher.go_on(lot.search, lot.fits, lot.schedule, lot.structures)
+    else:
+        whole = lot.searcher.explore(lot.search, lot.drawn, lot.schedule, lot.apart, lot.structures)
+        fits, given = whole.fits, whole.given
+    fits = [fits[place] for place in lot.places]
+    models = [fit.model for fit in fits]
+    if lot.several:
+        models = [side_by_side(model, np.asarray(0)) for model in models]
+    totals, assigned = log_likelihoods(stacked(models), lot.judge.data, lot.judge.view)
+    return FitsFound(fits, given, totals, assigned)
+
+
+def _runners(lanes: Sequence[Lane], found: FitsFound, numbers: np.ndarray) -> list[Runner]:
+    """Fits of some lanes with their lines of the table."""
+    each = zip(lanes, found.fits, numbers, found.totals, found.assigned, strict=True)
+    return [
+        Runner(fit, _row(lane.search, fit, int(number), lane.structure, float(total), float(hard - total)))
+        for lane, fit, number, total, hard in each
+    ]
 
 
 def bucket(number: int) -> int:

@@ -91,8 +91,18 @@ def names_at_fit(estimator: BaseEstimator) -> list[str] | None:
 
 
 def weights_of(X: MatrixLike, sample_weight: ArrayLike | None) -> np.ndarray:
-    """A weight a row; ones where none are given."""
+    """A weight a row; where none are given, those that a data set has, else ones."""
+    if sample_weight is None and isinstance(X, Dataset):
+        return X.weights
     return read_weights(np.empty((number_of_rows(X), 1)), sample_weight)
+
+
+def weights_at(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Those of some rows; where all weigh the same, and that takes no memory, theirs take none either."""
+    if weights.size and weights.strides == (0,):
+        number = int(np.count_nonzero(places)) if places.dtype == bool else places.size
+        return np.broadcast_to(weights[0], (number,))
+    return weights[places]
 
 
 def number_of_rows(X: Any) -> int:

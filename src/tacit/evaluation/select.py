@@ -22,7 +22,8 @@ from tacit.estimators.mixture.parameters import NATIVE
 from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import race
 from tacit.evaluation.race import EFFORTS
-from tacit.evaluation.rows import fit_rows, fresh, score_rows
+from tacit.evaluation.rows import fit_rows, fresh, score_rows, weights_at
+from tacit.evaluation.spreading import at_hand, every
 from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
 from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -97,7 +98,7 @@ def select(
     sample_weight: ArrayLike | None = None,
     random_state: Seed = None,
 ) -> Selection | TopicSelection:
-    """Fit every number of components with every covariance structure, and choose.
+    """Fit every number of components with every covariance structure, by an engine if there is one, and choose.
 
     A candidate's starts are made from the rows: three are hierarchical (Ward's on scaled principal components and on
     scaled columns, and one by the likelihood of Gaussians, as mclust's), the others k-means'. Half as many are what the
@@ -132,12 +133,12 @@ def select(
     """
     numbers = _numbers(components)
     if estimator is not None and not _raced(estimator):
-        return _of_others(X, numbers.tolist(), criterion, estimator, sample_weight, random_state)
+        return _of_others(at_hand(X), numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = weighted(base.read(X, reset=True, minimum=2), sample_weight)
+    rows = weighted(base.read(at_hand(X), reset=True, minimum=2), sample_weight)
     numbers = _at_most(numbers, len(rows))
     if estimator is None:
         base.set_params(reg_covar=FLOOR * rows.moments().least_variance)
@@ -201,8 +202,10 @@ def _by_likelihood(
     hard = EFFORTS["thorough" if whole else effort]
     structures = _structures(base, covariance, rows.shape[1])
     candidates = race.candidates(base, structures, rows, numbers, n_init, hard, "bic" if held_out else criterion)
-    for candidate in candidates if held_out else ():
-        candidate.row["held_out"] = _held_out(candidate.unfitted(), rows)
+    if held_out:
+        found = _held_outs([candidate.unfitted() for candidate in candidates], rows)
+        for candidate, value in zip(candidates, found, strict=True):
+            candidate.row["held_out"] = value
     return _choose(candidates, criterion)
 
 
@@ -217,8 +220,8 @@ def _by_bound(
     """The fit whose bound on the log evidence, or held-out score, is the largest."""
     found = _by_bounds(base, covariance, rows, numbers, n_init)
     if criterion == "held-out":
-        for row, model in found:
-            row["held_out"] = _held_out(model, rows)
+        for (row, _), value in zip(found, _held_outs([model for _, model in found], rows), strict=True):
+            row["held_out"] = value
     values = [row[criterion.replace("-", "_")] for row, _ in found]
     return Selection(
         found[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))][1],
@@ -287,15 +290,22 @@ def _planes(base: MixtureOfFactorAnalysers, given: str | Sequence[str] | None) -
     return list(dict.fromkeys(wanted))
 
 
-def _held_out(candidate: LikelihoodMixture | VariationalMixture, rows: Dataset) -> float:
-    """Mean log-likelihood a row, each fold scored by the fit of the others."""
-    fold = seed_of(candidate.random_state).permutation(len(rows)) % FOLDS
-    total, weights = 0.0, rows.weights
-    for number in range(FOLDS):
-        model = fresh(candidate)
-        fit_rows(model, rows.take(fold != number), weights[fold != number])
-        total += float(weights[fold == number] @ score_rows(model, rows.take(fold == number)))
-    return total / float(weights.sum())
+def _held_outs(candidates: Sequence[LikelihoodMixture | VariationalMixture], rows: Dataset) -> list[float]:
+    """Mean log-likelihood a row of each, every fold scored by the fit of the others."""
+    folds = [seed_of(candidate.random_state).permutation(len(rows)) % FOLDS for candidate in candidates]
+    tasks = [
+        (candidate, fold, number) for candidate, fold in zip(candidates, folds, strict=True) for number in range(FOLDS)
+    ]
+    found = np.array([*every(_fold_sum, tasks, (rows,), rows)]).reshape(len(candidates), FOLDS)
+    return [float(sum(each) / rows.total_weight) for each in found.tolist()]
+
+
+def _fold_sum(task: tuple[LikelihoodMixture | VariationalMixture, np.ndarray, int], rows: Dataset) -> float:
+    """``Σ w log p`` of the rows of a fold under the fit to the others."""
+    candidate, fold, number = task
+    model, weights = fresh(candidate), rows.weights
+    fit_rows(model, rows.take(fold != number), weights_at(weights, fold != number))
+    return float(weights_at(weights, fold == number) @ score_rows(model, rows.take(fold == number)))
 
 
 def _by_bounds(
@@ -311,19 +321,22 @@ def _by_bounds(
         named = [covariance] if isinstance(covariance, str) else covariance
         structures = [*NATIVE] if covariance == "all" else [*named]
     found: list[tuple[dict[str, Any], VariationalMixture]] = []
+    models = []
     for structure in structures:
         for number in numbers:
             model = fresh(base).set_params(n_components=int(number), n_init=n_init)
-            if structure is not None:
-                model.set_params(covariance_type=structure)
-            try:
-                fit_rows(model, rows, rows.weights)
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                return found
-            found.append((_bound_row(model), model))
+            models.append(model if structure is None else model.set_params(covariance_type=structure))
+    try:
+        found.extend((_bound_row(model), model) for model in every(_fitted, models, (rows,), rows))
+    except KeyboardInterrupt:
+        if not found:
+            raise
     return found
+
+
+def _fitted(model: VariationalMixture, rows: Dataset) -> VariationalMixture:
+    fit_rows(model, rows, rows.weights)
+    return model
 
 
 def _bound_row(model: VariationalMixture) -> dict[str, Any]:

@@ -6,14 +6,16 @@ that only assigns rows to centres how far each row is from the second nearest.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
+from tacit.data.dataset import Dataset
 from tacit.data.sequenced import SequencedRows, apart
+from tacit.data.sources import PIECE_ROWS
 from tacit.estimators.base import Seed, check_choice, seed_of
 from tacit.estimators.capabilities import (
     Assigns,
@@ -30,7 +32,8 @@ from tacit.estimators.factors.capabilities import HasFactors, TellsFit
 from tacit.estimators.sequence.reading import ReadsSequences
 from tacit.estimators.stopping import stop_reason
 from tacit.evaluation.parallel_choice import PARALLEL, by_parallel, excess
-from tacit.evaluation.rows import number_of_rows, picked, weights_of
+from tacit.evaluation.rows import number_of_rows, picked, weights_at, weights_of
+from tacit.evaluation.spreading import every
 from tacit.inference.status import INTERRUPTED, STOPPED
 
 LIKELIHOODS = ("bic", "icl", "aic", "held-out")
@@ -86,37 +89,65 @@ def sweep(
     seed = int(random.integers(2**31))
     if chosen == PARALLEL:
         return _by_parallel(X, numbers, estimator, weights, seed)
-    learn = held = np.arange(number_of_rows(X))
-    if chosen == "held-out":
-        if learn.size < 2:
-            raise ValueError("a held-out score needs two rows at least")
-        if isinstance(X, SequencedRows):
-            learn, held = apart(X, HOLDOUT, random)
-        else:
-            order = random.permutation(learn.size)
-            kept = min(max(1, round(HOLDOUT * order.size)), order.size - 1)
-            learn, held = np.sort(order[kept:]), np.sort(order[:kept])
+    learn, held = _parts(X, chosen, random)
     lines: list[dict[str, Any]] = []
-    for number in numbers:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
-            fit = _made(estimator, number, seed).fit(picked(X, learn), sample_weight=weights[learn])
-        rows = picked(X, held)
-        if chosen == "held-out":
-            value = float(np.average(fit.score_samples(rows), weights=weights[held]))
-        elif chosen == "silhouette":
-            value = silhouette(fit.transform(rows), weights)
-        else:
-            value = -(fit.icl if chosen == "icl" else fit.bic if chosen == "bic" else fit.aic)(rows, weights)
-        lines.append(_line(fit, chosen, value))
-        if chosen not in ("held-out", "silhouette"):
-            lines[-1]["log_likelihood"] = float(fit.score_samples(rows) @ weights)
-        if fit.stop_reason_ == stop_reason(INTERRUPTED):
+    rows = Halves(
+        X if learn is None else picked(X, learn),
+        X if held is None else picked(X, held),
+        weights if learn is None else weights_at(weights, learn),
+        weights if held is None else weights_at(weights, held),
+    )
+    for line, interrupted in every(_tried, numbers, (estimator, seed, chosen, rows), X):
+        lines.append(line)
+        if interrupted:
             break
     column, sound = chosen.replace("-", "_"), not all(line["at_floor"] for line in lines)
     values = [np.nan if sound and line["at_floor"] else line[column] for line in lines]
     best = _made(estimator, numbers[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))], seed)
     return best.fit(X, sample_weight=weights), lines, chosen
+
+
+class Halves(NamedTuple):
+    """Rows that are learned from, and rows by which a fit is judged; the same ones where nothing is kept aside."""
+
+    learn: Any
+    held: Any
+    learn_weights: np.ndarray
+    held_weights: np.ndarray
+
+
+def _parts(X: MatrixLike, criterion: str, random: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The rows that are learned from and those that are kept aside; None for all of them."""
+    if criterion != "held-out":
+        return None, None
+    rows = number_of_rows(X)
+    if rows < 2:
+        raise ValueError("a held-out score needs two rows at least")
+    if isinstance(X, SequencedRows):
+        return apart(X, HOLDOUT, random)
+    order = random.permutation(rows)
+    kept = min(max(1, round(HOLDOUT * rows)), rows - 1)
+    return np.sort(order[kept:]), np.sort(order[:kept])
+
+
+def _tried(
+    number: int, estimator: BaseEstimator, seed: int, criterion: str, rows: Halves
+) -> tuple[dict[str, Any], bool]:
+    """The line of one number, and whether Ctrl-C ended its fit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
+        fit = _made(estimator, number, seed).fit(rows.learn, sample_weight=rows.learn_weights)
+    if criterion == "held-out":
+        value = float(np.average(fit.score_samples(rows.held), weights=rows.held_weights))
+    elif criterion == "silhouette":
+        value = _silhouette(fit, rows.held, rows.held_weights)
+    else:
+        ask = fit.icl if criterion == "icl" else fit.bic if criterion == "bic" else fit.aic
+        value = -ask(rows.held, rows.held_weights)
+    line = _line(fit, criterion, value)
+    if criterion not in ("held-out", "silhouette"):
+        line["log_likelihood"] = float((fit.score_samples(rows.held) * rows.held_weights).sum())
+    return line, fit.stop_reason_ == stop_reason(INTERRUPTED)
 
 
 def _by_parallel(
@@ -153,11 +184,24 @@ def silhouette(distances: np.ndarray, weights: np.ndarray) -> float:
         distances: to every centre, ``(n, K)``.
         weights: of the rows.
     """
+    return float(np.average(silhouettes(distances), weights=weights))
+
+
+def silhouettes(distances: np.ndarray) -> np.ndarray:
+    """``(b − a)/b`` of every row ``[rows, centres]``."""
     if distances.shape[1] < 2:
-        return 0.0
+        return np.zeros(len(distances))
     near, next_to = np.partition(distances, 1, axis=1)[:, :2].T
-    each = np.where(next_to > 0, 1.0 - near / np.where(next_to > 0, next_to, 1.0), 0.0)
-    return float(np.average(each, weights=weights))
+    return np.where(next_to > 0, 1.0 - near / np.where(next_to > 0, next_to, 1.0), 0.0)
+
+
+def _silhouette(fit: BaseEstimator, X: Any, weights: np.ndarray) -> float:
+    """Of all rows; those of a data set some at a time, for distances are wider than what is kept of them."""
+    if not isinstance(X, Dataset):
+        return silhouette(fit.transform(X), weights)
+    starts = range(0, len(X), PIECE_ROWS)
+    each = [silhouettes(fit.transform(X.take(slice(at, at + PIECE_ROWS)))) for at in starts]
+    return float(np.average(np.concatenate(each), weights=weights))
 
 
 def _made(estimator: BaseEstimator, number: int, seed: int) -> BaseEstimator:

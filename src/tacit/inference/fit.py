@@ -15,7 +15,7 @@ from tacit.data.sources import BlockSource
 from tacit.engine import PyTree, eqx, is_array, jax
 from tacit.inference import closed_form as cf
 from tacit.inference.loop import Fitting, Line, Loop, Trace, on_host
-from tacit.inference.spread import in_spans, spread_sums
+from tacit.inference.spread import eager_block, eager_sums, in_spans, spread_sums
 from tacit.inference.watch import Progress
 from tacit.waiting import keeping
 
@@ -113,7 +113,7 @@ def fit(
         halving: after so many iterations the worse half of every group is left, and all but one at last.
         reduce: how the sums of the source's blocks come together; where it holds a part of the rows, with the others'.
         weight: of all rows, where the source holds a part of them.
-        eager: compile nothing; the rows are in memory, and the models' methods take NumPy arrays that lead with starts.
+        eager: compile nothing; the models' methods take NumPy arrays that lead with starts.
 
     Returns: the best start of every group.
     """
@@ -268,6 +268,8 @@ class _Eager(_ClosedForm):
     """The same with NumPy: starts that have stopped are left out, and rows of weight 0 too."""
 
     def _placed(self, view: View, source: BlockSource) -> tuple[View, tuple[Block, ...]]:
+        if not source.resident:
+            return view, ()
         blocks = tuple(trimmed(block, source.tile) for block in source.blocks())
         if isinstance(view, Standardise) and all(isinstance(block.rows, np.ndarray) for block in blocks):
             return AsTheyAre(), tuple(block._replace(rows=view(block.rows)) for block in blocks)
@@ -277,7 +279,8 @@ class _Eager(_ClosedForm):
         models, statistics, key = on_host((models, statistics, key))
         if statistics is not None:
             return cf.begin(models, statistics, key, given=False)
-        first = trees.map(lambda leaf: leaf[:1], self.blocks[0])  # their shapes are what counts
+        some = self.blocks[0] if self.blocks else next(iter(self.source.blocks()))
+        first = trees.map(lambda leaf: leaf[:1], some)  # their shapes are what counts
         with eagerly():
             statistics = _first_sums(models, first, self.view, key).statistics
         return cf.begin(models, statistics, key, given=True)
@@ -304,10 +307,10 @@ class _Eager(_ClosedForm):
         return _rows_of(state, places), self.limits._replace(max_iter=most[places] if most.ndim else most)
 
     def _evaluate(self, steps: PyTree, state: cf.State) -> cf.Sums:
-        def work(block: Block) -> cf.Sums:
-            with eagerly():  # a thread has scopes of its own
-                return cf.accumulate(steps, block, self.view, state.key, state.iteration)
-
+        arguments = steps, self.view, state.key, state.iteration
+        if not self.source.resident:
+            return self.reduce(eager_sums(self.source, arguments))
+        work = partial(eager_block, arguments)
         several = len(self.blocks) > 1
         return self.reduce(side_by_side(work, self.blocks) if several else (work(block) for block in self.blocks))
 

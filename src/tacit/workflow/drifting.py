@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit.compute import compilation_cache
-from tacit.data.dataset import dataset_of
+from tacit.data.dataset import Dataset, dataset_of
 from tacit.data.schema import Schema
 from tacit.data.sequenced import SequencedRows
 from tacit.data.sources import PIECE_ROWS
@@ -27,10 +27,10 @@ def kept_columns(estimator: Estimator, rows: Rows, unseen: Rows) -> dict[str, np
         unseen: those kept aside, in which the groups are counted: the rows of a fit fall otherwise into its groups than
             others from the same place do, for the groups were made of them.
     """
-    if rows.schema is None or not isinstance(rows.values, np.ndarray):
+    if rows.schema is None or not isinstance(rows.data, Dataset | np.ndarray):
         return None
     plain = rows.target is None and not isinstance(rows.data, SequencedRows) and len(unseen)
-    return summarise(np.asarray(rows.values), rows.schema, _groups(estimator, unseen) if plain else None)
+    return summarise(rows.data, rows.schema, _groups(estimator, unseen) if plain else None)
 
 
 def _groups(estimator: Estimator, rows: Rows) -> np.ndarray | None:

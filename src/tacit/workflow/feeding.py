@@ -60,7 +60,8 @@ def _check_engine(name: str, estimator: Estimator, values: Values) -> None:
     if elsewhere and not can(estimator, SpreadsSums):
         raise RequestError(
             f"{name} does not learn from sums over rows, so --engine has nothing to give out: it would hold all rows "
-            "here. Leave --engine out, or take a mixture, k-means, PCA, factor analysis or a Bayesian regression."
+            "here. Leave --engine out, or take a mixture, a network, k-means, PCA, factor "
+            "analysis or a Bayesian regression."
         )
 
 
@@ -137,6 +138,8 @@ def feed_fit(
     """
     if schema is None or sparse.issparse(values) or not can(estimator, ReadsKinds):
         return feed(estimator, values, schema), None
+    if can(estimator, TakesDatasets) and isinstance(values, Dataset) and values.portable:
+        return feed(estimator, values, schema), None  # the columns say which levels there are
     absent = [] if isinstance(values, SequencedRows) else _absent(dataset_of(values), schema)
     if not absent:
         return feed(estimator, values, schema), None

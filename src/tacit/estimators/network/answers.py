@@ -1,7 +1,7 @@
 """What a fitted network answers about rows: densities, posteriors, gaps filled, new rows."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,25 @@ from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import Imputes, MatrixLike, Measures, ReadsOnce, Samples
 from tacit.estimators.network.capabilities import HasArrows
 from tacit.estimators.network.explaining import NetworkConditionals
+from tacit.estimators.network.row_answers import (
+    KnownNetwork,
+    by_parts,
+    filled,
+    inside,
+    means_of,
+    posteriors_of,
+    scores_of,
+)
 from tacit.estimators.settings import Estimator
+from tacit.estimators.spreading import SpreadsSums
 from tacit.models.graph import Graph
 from tacit.models.network.case import Impossible, contradiction
-from tacit.models.network.completion import ancestral, completed, drawn
+from tacit.models.network.completion import ancestral, drawn
 from tacit.models.network.drawing import network_graph
 from tacit.models.network.nodes.exogenous import ExogenousNode
 
 
-class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes, ReadsOnce, Estimator):
+class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes, ReadsOnce, SpreadsSums, Estimator):
     """Answers about rows."""
 
     def base_measure(self) -> tuple[str, ...]:
@@ -34,14 +44,18 @@ class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes,
 
     def _values(self, X: MatrixLike) -> Float[np.ndarray, "rows nodes"]:
         check_is_fitted(self)
-        return self._inside(self.read(X, reset=False))
+        return self.values_of(self.read(X, reset=False))
 
-    def _inside(self, rows: Dataset) -> Float[np.ndarray, "rows nodes"]:
-        """Rows of the nodes; what was set by an intervention is what it was set to."""
-        found = self.columns_.values(np.asarray(rows.rows(), np.float64))
-        for node, value in self.fixed_.items():
-            found[:, node] = value
-        return found
+    def values_of(self, rows: Dataset) -> Float[np.ndarray, "rows nodes"]:
+        """Rows that were read as rows of the nodes."""
+        return inside(np.asarray(rows.rows(), np.float64), self._known())
+
+    def _known(self) -> KnownNetwork:
+        return KnownNetwork(self.model_, self.columns_, self.fixed_)
+
+    def _of_rows(self, X: MatrixLike, function: Callable[..., np.ndarray], *more: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return by_parts(self.read(X, reset=False), function, self._known(), *more)
 
     @double_precision
     def score_samples(self, X: MatrixLike) -> np.ndarray:
@@ -55,12 +69,7 @@ class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes,
 
     def score_read(self, rows: Dataset) -> np.ndarray:
         """The same of rows that were read."""
-        own = np.array(rows.rows(), np.float64)
-        own[:, [node for node in self.fixed_ if node < own.shape[1]]] = (
-            1.0  # what was set has no density, whose units would matter
-        )
-        found = self.model_.log_prob(self._inside(rows)) + self.columns_.log_change(own)
-        return found.astype(rows.dtype)
+        return by_parts(rows, scores_of, self._known()).astype(rows.dtype)
 
     @double_precision
     def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -96,18 +105,11 @@ class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes,
         Raises:
             ValueError: the column has no levels.
         """
-        rows = self._values(X)
         node = self._asked(column)
         levels = self.columns_.levels[node]
         if levels is None:
             raise ValueError(f"column {self.columns_.names[node]!r} is a number: ask predict for its mean")
-        return self._shares(rows, node, levels)
-
-    def _shares(self, rows: Float[np.ndarray, "rows nodes"], node: int, levels: int) -> np.ndarray:
-        rows[:, node] = np.nan
-        found = np.empty((len(rows), levels))
-        for where, _, posterior in self.model_.inferred(rows):
-            found[where] = posterior.marginal(node).T
+        found = self._of_rows(X, posteriors_of, node, levels)
         _impossible(found)
         return found
 
@@ -120,17 +122,16 @@ class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes,
             column: by name or place; the hidden node where there is only one. Of a log-normal one it is the mean of
                 the logarithm that is given, as a number of the column.
         """
-        rows = self._values(X)
         node = self._asked(column)
         number = self.columns_.levels[node]
         if number is not None:
-            shares = self._shares(rows, node, number)
+            shares = self._of_rows(X, posteriors_of, node, number)
+            _impossible(shares)
             levels = np.asarray(self.columns_.levels_of(node))
             found = levels[np.argmax(np.nan_to_num(shares), axis=1)]
             impossible = np.isnan(shares).any(1)
             return np.where(impossible, np.nan, found.astype(object)) if impossible.any() else found
-        rows[:, node] = np.nan
-        numbers: np.ndarray = self.columns_.rows(completed(self.model_, rows))[:, node]
+        numbers = self._of_rows(X, means_of, node)
         _impossible(numbers[:, None])
         return numbers
 
@@ -157,14 +158,13 @@ class NetworkAnswers(HasArrows, NetworkConditionals, Measures, Samples, Imputes,
         Returns:
             ``(n, d)``, or m imputations ``(m, n, d)``.
         """
-        rows = self._values(X)
         if n_draws is None:
-            filled = self.columns_.rows(completed(self.model_, rows))
-            _impossible(filled)
-            return filled
+            whole = self._of_rows(X, filled)
+            _impossible(whole)
+            return whole
         if n_draws < 1:
             raise ValueError(f"n_draws must be at least 1, or None for what is expected; got {n_draws}")
-        random = seed_of(self.random_state if random_state is None else random_state)
+        rows, random = self._values(X), seed_of(self.random_state if random_state is None else random_state)
         several = np.stack([self.columns_.rows(each) for each in drawn(self.model_, rows, int(n_draws), random)])
         _impossible(several[0])
         return several

@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from tacit.data.blocks import AsTheyAre
-from tacit.data.dataset import Dataset, DenseRows
+from tacit.data.dataset import Dataset
 from tacit.data.errors import listed
-from tacit.data.sources import source
+from tacit.data.passes import passed
+from tacit.data.sources import BlockSource, StreamSource, source, stays
 from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.network.answers import NetworkAnswers
 from tacit.estimators.network.columns import NodeColumns
+from tacit.estimators.network.node_rows import NodeRows, at_hand
 from tacit.estimators.network.structure import COMPLETIONS, Completions, NetworkStructure
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because, stop_reason
@@ -25,16 +27,18 @@ from tacit.inference.fit import fit
 from tacit.inference.status import CONVERGED
 from tacit.models.network.completion import drawn
 from tacit.models.network.graph import DirectedGraph
+from tacit.models.network.layout import GapLayout, layout_with
 from tacit.models.network.model import Network, stack
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.exogenous import ExogenousNode
 from tacit.models.network.nodes.normal import NormalNode
 from tacit.models.network.nodes.table import TableNode
 from tacit.models.network.starts import NodeSettings, alike, first_nodes, in_order, shaken
-from tacit.models.network.units import Units, units_of
 
 STEPS = 5
 """Of EM, between two structures that are learned from rows with gaps."""
+BLOCK_ROWS = 32_768
+"""Rows of files that are worked on together."""
 INFERENCES = ("auto", "exact", "loopy", "mean-field", "weighted")
 
 
@@ -103,14 +107,11 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
     def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read; as `fit` in all else."""
         self.check_settings()
-        values, weights = np.asarray(rows.rows(), np.float64), np.asarray(rows.weights, np.float64)
-        values, weights = values[weights > 0], weights[weights > 0]
-        self.columns_ = self._settled(values, self.hidden)
+        rows = at_hand(rows)
+        self.columns_ = self._settled(rows, self.hidden)
         self.fixed_: dict[int, float] = {}
-        inside = self.columns_.values(values)
-        units = units_of(inside, weights, self._scaled(self.columns_))
-        self._fit(units.inside(inside), weights, units)
-        self._say(float(weights.sum()))
+        self._fit(NodeRows.of(rows, self.columns_, self._scaled(self.columns_)))
+        self._say()
 
     def _scaled(self, columns: NodeColumns) -> Float[np.ndarray, " nodes"]:
         """Which nodes are centred and scaled inside the engine: numbers that are no counts."""
@@ -124,24 +125,22 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
             (*families, *("table" for _ in self.columns_.hidden)), self.columns_.levels, float(self.prior)
         )
 
-    def _fit(self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], units: Units) -> None:
-        random = seed_of(self.random_state)
-        whole = rows, weights
-        graph = self._graph(rows, weights, self._completions(rows, weights, random))
+    def _fit(self, whole: NodeRows) -> None:
+        random, units = seed_of(self.random_state), whole.units
+        graph = self._graph(whole, self._completions(whole, random))
         self._say_barren(graph)
-        rows, weights = _distinct(rows, weights, self.columns_.levels)
-        nodes = first_nodes(graph, self._settings(), rows, weights)
-        unseen = np.isnan(rows).all(0)
-        hidden = frozenset(node.place for node in nodes if unseen[node.place] and node.levels is not None)
+        rows = whole.distinct(self.columns_.levels)
+        nodes = first_nodes(graph, self._settings(), rows)
+        hidden = frozenset(node.place for node in nodes if whole.empty[node.place] and node.levels is not None)
         tied = self._tied(nodes)
         starts = [shaken(nodes, hidden, random) if hidden else nodes for _ in range(self.n_init if hidden else 1)]
         starts = [alike(one, tied) for one in starts]
         plain = Network(nodes, graph, None, float(self.max_bytes))
-        layout = plain.checked_layout(rows)
+        layout = plain.priced(layout_with(nodes, graph.names, whole.gaps, whole.empty, whole.first_gaps()))
         models = stack([Network(one, graph, layout, float(self.max_bytes), tied) for one in starts])
         (found,) = fit(
             models,
-            source(DenseRows(rows, weights)),
+            _source(rows),
             AsTheyAre(),
             key=np.zeros((len(starts), 2), np.uint32),
             max_iter=self.max_iter,
@@ -150,22 +149,20 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
         )
         model = Network(found.model.nodes, graph, layout, float(self.max_bytes), tied)
         if hidden:
-            shares = {v: np.zeros(model.sizes[v]) for v in hidden}
-            for where, _, posterior in model.inferred(rows, layout):
-                for v in hidden:
-                    shares[v] += np.nan_to_num(posterior.marginal(v)) @ weights[where]
+            places = tuple(sorted(hidden))
+            shares = dict(zip(places, passed(rows, _shares, model, layout, places), strict=True))
             model = model.with_nodes(in_order(model.nodes, shares, tied))
         self.never_seen_ = _never_seen(model, found.statistics)
         self.model_ = Network(units.in_units(model.nodes), graph, None, float(self.max_bytes))
         families = np.array(self.columns_.families)
         densities = np.flatnonzero(np.isin(families, ("normal", "log-normal"))).tolist()
-        change = units.log_change(rows, weights, densities, np.flatnonzero(self.columns_.logged).tolist())
+        change = units.log_change(whole.facts.seen, whole.facts.total, densities, np.flatnonzero(self.columns_.logged))
         self.trace_ = found.trace._replace(bound=found.trace.bound + change)
         self.lower_bound_ = float(found.bound) + change
         self.n_iter_, self._status = found.iteration, found.status
         self.n_parameters_ = model.n_parameters()
         self.converged_, self.stop_reason_ = found.status == CONVERGED, stop_reason(found.status)
-        self.strengths_ = self._strengths(graph, *whole)
+        self.strengths_ = self._strengths(graph, whole)
         self.edges_ = tuple(
             (graph.names[parent], graph.names[node]) for node in range(len(graph)) for parent in graph.parents[node]
         )
@@ -184,17 +181,15 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
                 raise ValueError(f"repeat: {names} cannot share one table: {error}") from None
         return groups
 
-    def _completions(
-        self, rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], random: np.random.Generator
-    ) -> Completions:
+    def _completions(self, whole: NodeRows, random: np.random.Generator) -> Completions:
         """Draws of the gaps under the network of a graph: a step of EM over structures (Friedman 1997)."""
 
         def drawn_under(graph: DirectedGraph) -> Float[np.ndarray, "rows nodes"]:
-            nodes = first_nodes(graph, self._settings(), rows, weights)
+            nodes, rows = first_nodes(graph, self._settings(), whole.data), whole.values
             model = Network(nodes, graph, None, float(self.max_bytes))
             model = Network(nodes, graph, model.checked_layout(rows), float(self.max_bytes))
             for _ in range(STEPS):
-                model = model.m_step(model.sums(rows, weights).statistics)
+                model = model.m_step(model.sums(rows, whole.weights).statistics)
             return np.concatenate(list(drawn(model, rows, COMPLETIONS, random)))
 
         return drawn_under
@@ -215,7 +210,7 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
                 stacklevel=6,
             )
 
-    def _say(self, weight: float) -> None:
+    def _say(self) -> None:
         """Warnings of a fit that did not come to rest."""
         if not self.converged_:
             warnings.warn(
@@ -226,18 +221,24 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
             )
 
 
-def _distinct(
-    rows: Float[np.ndarray, "rows nodes"], weights: Float[np.ndarray, " rows"], levels: tuple[int | None, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that differ and their weights together, where all columns have levels and the rows are short to write."""
-    if any(each is None for each in levels) or sum(np.log2(each + 1) for each in levels if each) > 62:
-        return rows, weights
-    code = np.zeros(len(rows), np.int64)
-    for place, each in enumerate(levels):
-        own = np.where(np.isnan(rows[:, place]), each or 0, rows[:, place]).astype(np.int64)
-        code = code * ((each or 0) + 1) + own
-    _, first, which = np.unique(code, return_index=True, return_inverse=True)
-    return rows[first], np.bincount(which.ravel(), weights)
+def _source(rows: Dataset) -> BlockSource:
+    """Rows in memory, or in blocks that are worked on as one chunk each."""
+    return StreamSource(rows, widest=BLOCK_ROWS) if stays(rows) else source(rows)
+
+
+def _shares(
+    rows: Float[np.ndarray, "rows nodes"],
+    weights: Float[np.ndarray, " rows"],
+    model: Network,
+    layout: GapLayout,
+    places: tuple[int, ...],
+) -> tuple[np.ndarray, ...]:
+    """How much of the rows has every level of hidden nodes."""
+    found = [np.zeros(model.sizes[place]) for place in places]
+    for where, _, posterior in model.inferred(rows, layout):
+        for own, place in zip(found, places, strict=True):
+            own += np.nan_to_num(posterior.marginal(place)) @ weights[where]
+    return tuple(found)
 
 
 def _never_seen(model: Network, statistics: tuple[Any, ...]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from tacit.data.dataset import ColumnMoments
+from tacit.data.dataset import ColumnMoments, Dataset
 from tacit.data.errors import listed, nearest
 from tacit.data.schema import Column, Level, Schema
 from tacit.estimators.settings import Estimator, settings
@@ -142,7 +142,7 @@ class NetworkReading(KindReading, Estimator):
         chosen, together = super()._named(names)
         return chosen, together
 
-    def _settled(self, rows: Float[np.ndarray, "rows columns"], hidden: Mapping[str, int] | None) -> NodeColumns:
+    def _settled(self, rows: Dataset, hidden: Mapping[str, int] | None) -> NodeColumns:
         """The families of the columns and the hidden nodes.
 
         Raises:
@@ -150,13 +150,14 @@ class NetworkReading(KindReading, Estimator):
         """
         named, _ = self._named(self.schema_.names)
         chosen = [named.get(place, _suits(column)) for place, column in enumerate(self.schema_.columns)]
-        for column, family in zip(self.schema_.columns, chosen, strict=True):
+        least = rows.ends()[0] if "log-normal" in chosen else np.full(len(chosen), np.inf)
+        for column, family, low in zip(self.schema_.columns, chosen, least, strict=True):
             if column.levels is not None and len(column.levels) > MOST_LEVELS:
                 raise ValueError(
                     f"column {column.name!r} has {len(column.levels):,} different levels: it names rows rather than "
                     "describing them. Leave it out, or group its rare levels"
                 )
-            if family == "log-normal" and np.nanmin(rows[:, self.schema_.index(column.name)], initial=1.0) <= 0:
+            if family == "log-normal" and low <= 0:
                 raise ValueError(f"column {column.name!r} holds numbers that are not above 0, and cannot be log-normal")
         if not isinstance(hidden, Mapping | None):
             raise ValueError(f'hidden must name nodes and their numbers of states, {{"Z": 3}}; got {hidden!r}')

@@ -187,8 +187,8 @@ def _logged(model: BayesianNetwork, place: int) -> bool:
 @double_precision
 def column_predictions(model: BayesianNetwork, X: Any) -> tuple[ColumnPrediction, ...]:
     """How well every column is predicted from the others, on some of the rows; nothing where that is not exact."""
-    rows = model._values(X)
-    rows = rows[np.random.default_rng(0).permutation(len(rows))[:LOOKED_AT]]
+    whole = model.read(X, reset=False)
+    rows = model.values_of(whole.take(np.random.default_rng(0).permutation(len(whole))[:LOOKED_AT]))
     found = []
     for place, name in enumerate(model.columns_.schema.names):
         if model.columns_.families[place] == "exogenous":

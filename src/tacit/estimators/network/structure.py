@@ -1,24 +1,22 @@
 """Which arrows: given, of a simple shape, or learned; how strong each is, and which directions the data cannot tell."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tacit.data.dataset import DenseRows
 from tacit.data.errors import listed, nearest
 from tacit.estimators.network.arrows import LEARNED, arrows, graph_of, placed
 from tacit.estimators.network.columns import HasNodes
+from tacit.estimators.network.node_rows import NodeRows
 from tacit.estimators.settings import Choice, Whole, settings
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.learning import (
     Constraints,
-    DiscreteScore,
-    GaussianScore,
-    MixedScore,
     Options,
-    RowCounts,
     Score,
     Strengths,
     augmented,
@@ -26,7 +24,6 @@ from tacit.models.network.learning import (
     bootstrap,
     equivalence_class,
     learn,
-    moments_of,
     naive,
     tree,
 )
@@ -91,7 +88,7 @@ class NetworkStructure(HasNodes):
     n_bootstrap: Annotated[int, Whole(0)] = 0
     """sets of resampled rows from which the structure is learned again, to see how sure the arrows are."""
 
-    def _graph(self, rows: Rows, weights: Weights, completions: Completions) -> DirectedGraph:
+    def _graph(self, rows: NodeRows, completions: Completions) -> DirectedGraph:
         """The graph over the nodes, which holds to all that was asked of it.
 
         Raises:
@@ -100,7 +97,7 @@ class NetworkStructure(HasNodes):
         """
         placed(self._pairs("required") + self._pairs("forbidden"), self.columns_.names)
         tiers = self._tiers()
-        graph = self._chosen(rows, weights, completions)
+        graph = self._chosen(rows, completions)
         names = graph.names
         have = [(names[parent], names[node]) for node, above in enumerate(graph.parents) for parent in above]
         for source, target in have:
@@ -147,7 +144,7 @@ class NetworkStructure(HasNodes):
                 raise ValueError(f"tiers: there is neither a column nor a hidden node {name!r}.{near}")
         return found
 
-    def _chosen(self, rows: Rows, weights: Weights, completions: Completions) -> DirectedGraph:
+    def _chosen(self, rows: NodeRows, completions: Completions) -> DirectedGraph:
         """The graph that is given, of a simple shape or learned."""
         names = self.columns_.names
         if not (isinstance(self.edges, str) and self.edges in LEARNED):
@@ -158,21 +155,30 @@ class NetworkStructure(HasNodes):
             return graph_of([(top, name) for name in self.columns_.schema.names], names)
         hidden = {name for name, _ in self.columns_.hidden}
         also = [pair for pair in arrows(self.required) if hidden & set(pair)]
-        missing = np.isnan(rows[:, :visible])
-        gaps, complete = missing.any(0), ~missing.any(1)
-        if complete.all():
-            return self._with(self._learned(rows, weights, gaps), also)
+        gaps = rows.gaps[:visible]
+        if rows.whole:
+            return self._with(self._learned(rows, gaps), also)
+        if not rows.held:
+            self._refuse_gaps(gaps)
         graph = self._with(((),) * visible, also)
-        if complete.sum() >= max(50, 0.2 * len(rows)):
-            graph = self._with(self._learned(rows[complete], weights[complete], gaps), also)
+        if rows.facts.complete >= max(50, 0.2 * rows.facts.rows):
+            graph = self._with(self._learned(rows.complete(), gaps), also)
         for _ in range(ROUNDS):
             drawn = completions(graph)
-            spread = np.tile(weights / COMPLETIONS, COMPLETIONS)
-            found = self._with(self._learned(drawn, spread, gaps), also)
+            spread = np.tile(rows.weights / COMPLETIONS, COMPLETIONS)
+            found = self._with(self._learned(replace(rows, data=DenseRows(drawn, spread)), gaps), also)
             if found == graph:
                 break
             graph = found
         return graph
+
+    def _refuse_gaps(self, gaps: Bool[np.ndarray, " columns"]) -> None:
+        names = [name for name, gap in zip(self.columns_.schema.names, gaps, strict=True) if gap]
+        raise ValueError(
+            f"edges={self.edges!r}: arrows are learned from rows with gaps by filling these again and again, which "
+            f"takes rows in memory, and these stay in files; {listed(names, 6)} has gaps. Give the arrows, learn them "
+            "from a part of the rows or from columns without gaps, or fill the gaps first"
+        )
 
     def _with(self, parents: Parents, also: Sequence[tuple[str, str]]) -> DirectedGraph:
         names = self.columns_.names
@@ -185,10 +191,10 @@ class NetworkStructure(HasNodes):
             return self.columns_.node(self.root)
         return visible if len(self.columns_.hidden) == 1 else 0
 
-    def _learned(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Parents:
+    def _learned(self, rows: NodeRows, gaps: Bool[np.ndarray, " columns"]) -> Parents:
         """The parents of the visible columns, of which some had gaps before they were filled."""
         visible = len(self.columns_.schema)
-        score = self._score(rows[:, :visible], weights)
+        score = self._score(rows)
         root = self._root(visible)
         if self.edges != "learn" and root >= visible:
             raise ValueError(f"edges={self.edges!r} is for columns: name one of them as root, {self.root!r} is hidden")
@@ -198,41 +204,35 @@ class NetworkStructure(HasNodes):
             found = simple[self.edges](score, root)
             return tuple(tuple(v for v in above if (v, node) not in closed) for node, above in enumerate(found))
         if self.edges == "averaged":
-            return averaged(self._sure(rows, weights, gaps))
-        return self._climbed(rows, weights, gaps)
+            return averaged(self._sure(rows, gaps))
+        return self._climbed(rows, gaps)
 
-    def _sure(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Strengths:
+    def _sure(self, rows: NodeRows, gaps: Bool[np.ndarray, " columns"]) -> Strengths:
         """In how many networks learned from resampled rows an arrow stands."""
         learned = self._climbed if self.edges == "averaged" else self._learned
 
         def again(times: Weights, seed: int) -> Parents:
-            return learned(rows[times > 0], (weights * times)[times > 0], gaps)
+            return learned(rows.resampled(times), gaps)
 
-        return bootstrap(again, len(rows), self.n_bootstrap or RESAMPLED)
+        return bootstrap(again, len(rows.data), self.n_bootstrap or RESAMPLED)
 
-    def _climbed(self, rows: Rows, weights: Weights, gaps: Bool[np.ndarray, " columns"]) -> Parents:
+    def _climbed(self, rows: NodeRows, gaps: Bool[np.ndarray, " columns"]) -> Parents:
         visible = len(self.columns_.schema)
-        score = self._score(rows[:, :visible], weights)
+        score = self._score(rows)
         seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
         options = Options(constraints=self._constraints(visible, gaps), seed=seed)
         return learn(score, options, names=self.columns_.schema.names).parents
 
-    def _score(self, rows: Rows, weights: Weights) -> Score:
-        names, levels = self.columns_.schema.names, self.columns_.levels[: rows.shape[1]]
-        levelled = np.array([each is not None for each in levels])
+    def _score(self, rows: NodeRows) -> Score:
+        names, levels = self.columns_.schema.names, self.columns_.levels[: rows.visible]
         learned = isinstance(self.edges, str) and self.edges in LEARNED
-        if constant := _constant(rows, levelled):
+        if constant := rows.constant(np.array([each is not None for each in levels])):
             raise ValueError(
                 f"column {names[constant[0]]!r} never changes, and no arrows can be learned to or from it: leave it "
                 "out, or give the arrows"
             )
         kind: Any = self.criterion if learned else "bic"  # a criterion is for learning, and need not suit the columns
-        if levelled.all():
-            codes = rows.astype(np.int64)
-            return DiscreteScore(RowCounts(codes, [each or 1 for each in levels], weights=weights, names=names), kind)
-        if not levelled.any():
-            return GaussianScore(moments_of(rows, weights), kind)
-        return MixedScore(rows, levelled, kind, weights)
+        return rows.score(levels, kind, names)
 
     def _constraints(self, visible: int, gaps: Bool[np.ndarray, " columns"]) -> Constraints:
         names = self.columns_.schema.names
@@ -259,22 +259,20 @@ class NetworkStructure(HasNodes):
             if node != parent and not (normal[parent] and normal[node])
         )
 
-    def _strengths(self, graph: DirectedGraph, rows: Rows, weights: Weights) -> tuple[ArrowStrength, ...]:
+    def _strengths(self, graph: DirectedGraph, rows: NodeRows) -> tuple[ArrowStrength, ...]:
         """What speaks for every arrow between columns; nothing where rows have too many gaps to be scored."""
-        visible = len(self.columns_.schema)
-        missing = np.isnan(rows[:, :visible])
-        gaps, complete = missing.any(0), ~missing.any(1)
-        if complete.sum() < 20:
+        visible = rows.visible
+        if rows.facts.complete < 20:
             return ()
-        rows, weights = rows[complete, :visible], weights[complete]
-        if _constant(rows, np.array([each is not None for each in self.columns_.levels[:visible]])):
+        gaps, rows = rows.gaps[:visible], rows.complete()
+        if rows.constant(np.array([each is not None for each in self.columns_.levels[:visible]])):
             return ()
         parents = tuple(tuple(v for v in above if v < visible) for above in graph.parents[:visible])
-        score = self._score(rows, weights)
+        score = self._score(rows)
         lines = equivalence_class(parents).lines
         sure = None
         if self.n_bootstrap and self.edges in ("learn", "averaged", "tree", "tree-augmented"):
-            sure = self._sure(rows, weights, gaps)
+            sure = self._sure(rows, gaps)
         levels, found = self.columns_.levels, []
         for node, above in enumerate(parents):
             for parent in above:
@@ -293,8 +291,3 @@ class NetworkStructure(HasNodes):
                     )
                 )
         return tuple(sorted(found, key=lambda each: -each.gain))
-
-
-def _constant(rows: Rows, levelled: Bool[np.ndarray, " columns"]) -> list[int]:
-    """Numbers that are the same in all rows."""
-    return np.flatnonzero(~levelled & (np.ptp(rows, axis=0) <= 0)).tolist()

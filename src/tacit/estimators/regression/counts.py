@@ -4,6 +4,7 @@ import abc
 import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
+from functools import partial
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -11,19 +12,21 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from tacit.data.dataset import Dataset
+from tacit.data.dataset import Dataset, JoinedRows, MadeRows
+from tacit.data.sources import stays
 from tacit.estimators.base import check_level, double_precision, read_weights, weighted
 from tacit.estimators.capabilities import MatrixLike, PredictsCounts
 from tacit.estimators.regression.base import NumberRegression
 from tacit.estimators.settings import NOT_NEGATIVE, POSITIVE, Whole, settings
+from tacit.estimators.spreading import SpreadsSums
 from tacit.inference.loop import Trace
 from tacit.models.graph import Edge, Graph, Node, Plate
 from tacit.models.regression import counts
-from tacit.models.regression.counts import CountModel, CountRows, Raised
+from tacit.models.regression.counts import CountModel, CountSums, HeldCounts, Raised, StreamedCountRows
 from tacit.spaces import Held
 
 
-class CountFit(PredictsCounts, NumberRegression):
+class CountFit(PredictsCounts, SpreadsSums, NumberRegression):
     """What a fit to counts leaves; a column that is the exposure has no coefficient."""
 
     held: ClassVar[Mapping[str, Held]] = {
@@ -68,7 +71,7 @@ class CountRegression(CountFit):
     """print a line every so many steps."""
 
     @abc.abstractmethod
-    def _raised(self, rows: CountRows, penalty: np.ndarray) -> Raised:
+    def _raised(self, rows: CountSums, penalty: np.ndarray) -> Raised:
         """Raise the likelihood, in the coordinates of standardised columns."""
 
     @double_precision
@@ -95,19 +98,44 @@ class CountRegression(CountFit):
         rows, values = self._counts(X, y, reset=True)
         rows = weighted(rows, sample_weight)
         self._place = self._exposure_place()
-        design, offset = self._split(rows.rows(), exposure)
-        used = rows.weights > 0
-        shift, scale = _moments(design[used], rows.weights[used], centred=bool(self.fit_intercept))
-        standard = (design[used] - shift) / scale
-        whole = np.column_stack([standard, np.ones(len(standard))]) if self.fit_intercept else standard
-        seen = CountRows(whole, values[used], offset[used], np.asarray(rows.weights[used], np.float64))
-        if self.fit_intercept and not seen.counts.any():
+        if stays(rows):
+            seen, shift, scale = self._streamed(rows, values, exposure)
+        else:
+            seen, shift, scale = self._held_rows(rows, values, exposure)
+        if self.fit_intercept and not seen.sum(counts.counted)[0]:
             raise ValueError("every y is 0: there is no rate to be learned from counts that never occur")
-        penalty = np.zeros(whole.shape[1])
+        penalty = np.zeros(len(shift) + int(self.fit_intercept))
         if self.prior_scale is not None:
-            penalty[: design.shape[1]] = 1.0 / float(self.prior_scale) ** 2
+            penalty[: len(shift)] = 1.0 / float(self.prior_scale) ** 2
         self._finish(seen, self._raised(seen, penalty), shift, scale)
         return self
+
+    def _held_rows(
+        self, rows: Dataset, values: np.ndarray, exposure: ArrayLike | None
+    ) -> tuple[CountSums, np.ndarray, np.ndarray]:
+        """Rows in memory, with shift and scale of their columns."""
+        design, offset = self._split(rows.rows(), exposure)
+        used = rows.weights > 0
+        design, weights = design[used], rows.weights[used]
+        shift, scale = _moments(design, weights, centred=bool(self.fit_intercept))
+        how = shift, scale, bool(self.fit_intercept)
+        return HeldCounts(counts.count_rows(design, values[used], offset[used], weights, how)), shift, scale
+
+    def _streamed(
+        self, rows: Dataset, values: np.ndarray, exposure: ArrayLike | None
+    ) -> tuple[CountSums, np.ndarray, np.ndarray]:
+        """The same of rows that stay where they lie: of each its count and its exposure are held."""
+        place = self._place
+        column = None if place is None else rows.column(place)
+        offset = self._offset(len(rows), column, exposure)
+        design = rows if place is None else MadeRows(rows, partial(_without, place), rows.shape[1] - 1)
+        moments = design.moments()
+        shift = moments.mean if self.fit_intercept else np.zeros_like(moments.mean)
+        spread = np.sqrt(moments.variance + (moments.mean - shift) ** 2)
+        flat = spread <= 1e-13 * np.maximum(np.abs(moments.mean), 1e-300)
+        scale = np.where(flat, 1.0, spread)
+        joined = JoinedRows(JoinedRows(design, values), offset)
+        return StreamedCountRows(joined, shift, scale, intercept=bool(self.fit_intercept)), shift, scale
 
     def _counts(self, X: MatrixLike, y: ArrayLike | None, *, reset: bool) -> tuple[Dataset, np.ndarray]:
         """Complete rows and their counts; raises `ValueError` where one is below 0."""
@@ -131,23 +159,27 @@ class CountRegression(CountFit):
 
     def _split(self, rows: np.ndarray, exposure: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
         """The columns that have coefficients, and the logarithm of the exposure."""
-        rows = np.asarray(rows, np.float64)
-        if self._place is not None:
+        rows, place = np.asarray(rows, np.float64), self._place
+        offset = self._offset(len(rows), None if place is None else rows[:, place], exposure)
+        return rows if place is None else _without(place, rows), offset
+
+    def _offset(self, rows: int, column: np.ndarray | None, exposure: ArrayLike | None) -> np.ndarray:
+        """The logarithm of the exposure of every row, which a column says, or whoever asks."""
+        if column is not None:
             if exposure is not None:
                 raise ValueError("the exposure is a column of X here: leave exposure= out of the call")
-            much, rows = rows[:, self._place], np.delete(rows, self._place, axis=1)
+            much = column
         elif exposure is None:
-            much = np.ones(len(rows))
+            much = np.ones(rows)
         else:
-            much = (
-                read_weights(rows, exposure) if np.ndim(exposure) else np.full(len(rows), float(np.asarray(exposure)))
-            )
+            given = np.ndim(exposure) > 0
+            much = read_weights(np.empty((rows, 1)), exposure) if given else np.full(rows, float(np.asarray(exposure)))
         bad = np.flatnonzero(~((much > 0) & np.isfinite(much)))
         if bad.size:
             raise ValueError(f"an exposure must be above 0, and is {much[bad[0]]:g} in row {bad[0]}")
-        return rows, np.log(much)
+        return np.log(much)
 
-    def _finish(self, seen: CountRows, found: Raised, shift: np.ndarray, scale: np.ndarray) -> None:
+    def _finish(self, seen: CountSums, found: Raised, shift: np.ndarray, scale: np.ndarray) -> None:
         width, model = len(shift), found.model
         back = np.diag(np.append(1.0 / scale, np.ones(int(self.fit_intercept))))
         if self.fit_intercept:
@@ -164,23 +196,20 @@ class CountRegression(CountFit):
         if len(spread) > many:  # of log α
             self.dispersion_sd_ = self.dispersion_ * float(np.sqrt(max(spread[-1, -1], 0.0)))
         self.model_ = CountModel(own, self.dispersion_)
-        mu = model.means(seen.design, seen.offset)
-        self.log_likelihood_ = float(seen.weights @ model.log_prob(seen.counts, mu))
-        self.deviance_ = counts.deviance(model, seen)
-        variance = mu + self.dispersion_ * mu**2
-        free = max(float(seen.weights.sum()) - many, 1.0)
-        self.pearson_ratio_ = float(seen.weights @ ((seen.counts - mu) ** 2 / np.maximum(variance, 1e-300))) / free
+        likelihood, deviance, scattered = seen.sum(counts.judged, model)
+        self.log_likelihood_, self.deviance_ = float(likelihood), float(deviance)
+        self.pearson_ratio_ = float(scattered) / max(seen.weight - many, 1.0)
         steps = len(found.trace)
         self.trace_ = Trace(np.arange(steps), np.asarray(found.trace), np.zeros(steps))
         if self.verbose:
             for step in range(0, steps, max(1, int(self.verbose))):
-                print(f"{type(self).__name__}: step {step}, {found.trace[step] / seen.weights.sum():.6f} nats a row")
+                print(f"{type(self).__name__}: step {step}, {found.trace[step] / seen.weight:.6f} nats a row")
         self.n_iter_, self.converged_ = max(1, steps - 1), bool(found.converged)
         self.stop_reason_ = "converged" if found.converged else "max_iter reached"
         self.n_parameters_ = many + (len(spread) > many)
-        self._warn(seen)
+        self._warn()
 
-    def _warn(self, seen: CountRows) -> None:
+    def _warn(self) -> None:
         if not self.converged_:
             warnings.warn(
                 f"{type(self).__name__} did not converge in {self.n_iter_} steps: raise max_iter, or give prior_scale= "
@@ -260,7 +289,7 @@ class PoissonRegression(CountRegression):
         n_iter_, converged_, stop_reason_, trace_: how the fit ended.
     """
 
-    def _raised(self, rows: CountRows, penalty: np.ndarray) -> Raised:
+    def _raised(self, rows: CountSums, penalty: np.ndarray) -> Raised:
         return _poisson(self, rows, penalty)
 
     def graph(self) -> Graph:
@@ -284,7 +313,7 @@ class NegativeBinomialRegression(CountRegression):
         n_iter_, converged_, stop_reason_, trace_: how the fit ended.
     """
 
-    def _raised(self, rows: CountRows, penalty: np.ndarray) -> Raised:
+    def _raised(self, rows: CountSums, penalty: np.ndarray) -> Raised:
         plain = _poisson(self, rows, penalty)
         if not counts.overdispersed(rows, plain.model):
             return plain
@@ -299,15 +328,19 @@ class NegativeBinomialRegression(CountRegression):
         return self._drawn_graph("negative binomial", dispersed=True)
 
 
-def _poisson(model: CountRegression, rows: CountRows, penalty: np.ndarray) -> Raised:
+def _poisson(model: CountRegression, rows: CountSums, penalty: np.ndarray) -> Raised:
     """Poisson's likelihood raised from the mean rate."""
-    first = np.zeros(rows.design.shape[1])
+    first = np.zeros(len(penalty))
     if model.fit_intercept:
-        total = float(rows.weights @ np.exp(rows.offset))
-        first[-1] = np.log(max(float(rows.weights @ rows.counts), 1e-300) / total)
+        number, total = rows.sum(counts.counted)
+        first[-1] = np.log(max(float(number), 1e-300) / total)
     return counts.raised(
         rows, CountModel(first, 0.0), penalty, dispersed=False, max_iter=int(model.max_iter), tol=float(model.tol)
     )
+
+
+def _without(place: int, rows: np.ndarray) -> np.ndarray:
+    return np.delete(rows, place, axis=1)
 
 
 def _moments(design: np.ndarray, weights: np.ndarray, *, centred: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from tacit.inference import closed_form as cf
 from tacit.inference.fit import Fit, fit
 from tacit.inference.loop import Trace, on_host
 from tacit.inference.online import online
+from tacit.inference.spread import of_blocks
 from tacit.models.components.steps import LinearStep
 from tacit.models.mixture.bayesian import MixturePosterior
 from tacit.models.mixture.coordinates import coordinates
@@ -222,9 +223,14 @@ def log_likelihoods(models: MixtureModel, source: BlockSource, view: View) -> tu
     """
     plain = _plain(_with_groups(models, tuple(g.without_floor() for g in models.groups)))
     with eagerly(small(models, source)):
-        parts = [_log_likelihoods(plain, block, view) for block in source.blocks()]
+        parts = [*of_blocks(source, _likelihoods_of, plain, view)]
     totals, largest = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     return totals, largest
+
+
+def _likelihoods_of(block: Block, models: MixtureModel, view: View) -> tuple[Array, Array]:
+    found: tuple[Array, Array] = _log_likelihoods(models, block, view)
+    return found
 
 
 @partial(compiled, options=QUICK_BUILD)

@@ -69,7 +69,14 @@ class Network(Pytree):
             TooDear: they cannot.
             NotExact: what is missing has no exact integral.
         """
-        layout = self.layout_for(rows)
+        return self.priced(self.layout_for(rows))
+
+    def priced(self, layout: GapLayout) -> GapLayout:
+        """A layout of rows, once it is known that the tables of one row can be held.
+
+        Raises:
+            TooDear: they cannot.
+        """
         plan = planned(scopes_of(self.nodes, layout), self.sizes, frozenset(), (whole_order(self.nodes, self.sizes),))
         check_price(self.nodes, self.graph.names, layout.seen, self.max_bytes, plan)
         return layout

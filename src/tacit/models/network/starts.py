@@ -2,11 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from tacit import trees
 from tacit.compute import HostArray
+from tacit.data.dataset import Dataset
+from tacit.data.passes import passed
+from tacit.engine import PyTree
 from tacit.models.network.graph import DirectedGraph
 from tacit.models.network.nodes.base import NetworkNode
 from tacit.models.network.nodes.configurations import Chunk
@@ -18,6 +23,8 @@ from tacit.models.network.nodes.table import TableNode
 
 STEPS = 50
 """Of Newton's method, where a weighted fit has no closed form."""
+STILL = 1e-10
+"""The largest change of a coefficient by a step that is the last one: the next would be many times smaller."""
 LOOSE = 0.01
 """The precision of a normal prior on the coefficients of a logistic or Poisson regression that weighs one row."""
 
@@ -43,66 +50,145 @@ class NodeSettings:
     floor: float = 1e-8
 
 
-def first_nodes(
-    graph: DirectedGraph,
-    settings: NodeSettings,
-    rows: Float[HostArray, "rows nodes"],
-    weights: Float[HostArray, " rows"],
-) -> tuple[NetworkNode, ...]:
-    """A distribution for every node: fitted where the node and its parents are seen, else what the node alone says."""
-    return tuple(_first(graph, settings, node, rows, weights) for node in range(len(graph)))
+def first_nodes(graph: DirectedGraph, settings: NodeSettings, rows: Dataset) -> tuple[NetworkNode, ...]:
+    """A distribution for every node: fitted where the node and its parents are seen, else what the node alone says.
 
-
-def _first(
-    graph: DirectedGraph,
-    settings: NodeSettings,
-    place: int,
-    rows: Float[HostArray, "rows nodes"],
-    weights: Float[HostArray, " rows"],
-) -> NetworkNode:
-    discrete = tuple(v for v in graph.parents[place] if settings.levels[v] is not None)
-    continuous = tuple(v for v in graph.parents[place] if settings.levels[v] is None)
-    node = empty_node(place, (discrete, continuous), settings, rows)
+    Args:
+        graph: over the nodes.
+        settings: what is settled before.
+        rows: ``[rows, nodes]``, NaN where unseen; they are gone through once, and of regressions without a closed form
+            once for every step of Newton's method.
+    """
     sizes = tuple(levels or 1 for levels in settings.levels)
-    complete = ~np.isnan(rows[:, [place, *graph.parents[place]]]).any(1)
-    if complete.any():
-        found = _fitted(node, rows[complete], weights[complete], sizes)
-        if isinstance(found, TableNode) and not settings.prior and not complete.all():
+    above = [_apart(graph.parents[place], settings.levels) for place in range(len(graph))]
+    told = passed(rows, _told, tuple((place, *graph.parents[place]) for place in range(len(graph))), above, add=_both)
+    nodes = [empty_node(place, above[place], settings, float(told.reach[place])) for place in range(len(graph))]
+    unseen = told.own == 0
+    families: dict[int, NodeFamily] = {}
+    for node in nodes:
+        hidden = tuple(v for v in node.discrete if unseen[v])
+        if told.complete[node.place]:
+            families[node.place] = NodeFamily((node.place, *graph.parents[node.place]), ())
+        elif told.own[node.place] and hidden:
+            # what is hidden is any of its levels, with equal weights: broken up by noise before the fit
+            families[node.place] = NodeFamily((node.place, *graph.parents[node.place]), hidden)
+    _raise(nodes, families, rows, sizes)
+    for place, node in enumerate(nodes):
+        gaps = 0 < told.complete[place] < told.rows
+        if isinstance(node, TableNode) and not settings.prior and gaps:
             # what no complete row has may be in a gap, and EM does not leave 0
-            return found.with_table((1.0 - UNSEEN) * found.table + UNSEEN / found.number)
-        return found
-    own = ~np.isnan(rows[:, place])
-    hidden = [v for v in discrete if np.isnan(rows[:, v]).all()]
-    if not own.any() or not hidden:
-        return node
-    # what is hidden is any of its levels, with equal weights: broken up by noise before the fit
-    spread = np.repeat(rows[own], int(np.prod([sizes[v] for v in hidden])), axis=0)
-    for v, codes in zip(hidden, np.indices([sizes[v] for v in hidden]).reshape(len(hidden), -1), strict=True):
-        spread[:, v] = np.tile(codes, int(own.sum()))
-    told = ~np.isnan(spread[:, [place, *graph.parents[place]]]).any(1)
-    return _fitted(node, spread[told], np.repeat(weights[own], len(spread) // int(own.sum()))[told], sizes)
+            nodes[place] = node.with_table((1.0 - UNSEEN) * node.table + UNSEEN / node.number)
+    return tuple(nodes)
 
 
-def _fitted(
-    node: NetworkNode,
+def _apart(parents: Sequence[int], levels: Sequence[int | None]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Parents with levels, and those without."""
+    return tuple(v for v in parents if levels[v] is not None), tuple(v for v in parents if levels[v] is None)
+
+
+class FamiliesTold(NamedTuple):
+    """What a pass says of families."""
+
+    rows: int
+    complete: Int[HostArray, " nodes"]
+    """Rows that say all of a node and its parents."""
+    own: Int[HostArray, " nodes"]
+    """Rows that say the node."""
+    reach: Float[HostArray, " nodes"]
+    """The length of the longest row ``(1, u)`` of its parents that are numbers."""
+
+
+def _told(
     rows: Float[HostArray, "rows nodes"],
     weights: Float[HostArray, " rows"],
+    families: Sequence[tuple[int, ...]],
+    above: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+) -> FamiliesTold:
+    missing = np.isnan(rows)
+    complete = [int((~missing[:, list(family)].any(1)).sum()) for family in families]
+    squares = [(np.nan_to_num(rows[:, list(numbers)]) ** 2).sum(1).max(initial=0.0) for _, numbers in above]
+    return FamiliesTold(len(rows), np.array(complete), (~missing).sum(0), np.sqrt(1.0 + np.array(squares)))
+
+
+def _both(one: FamiliesTold, other: FamiliesTold) -> FamiliesTold:
+    return FamiliesTold(
+        one.rows + other.rows,
+        one.complete + other.complete,
+        one.own + other.own,
+        np.maximum(one.reach, other.reach),
+    )
+
+
+class NodeFamily(NamedTuple):
+    """A node and its parents, of which some are hidden: of these every level counts in every row."""
+
+    members: tuple[int, ...]
+    hidden: tuple[int, ...]
+
+
+def _raise(nodes: list[NetworkNode], families: Mapping[int, NodeFamily], rows: Dataset, sizes: tuple[int, ...]) -> None:
+    """Fit nodes to the rows that say all of their families; where there is no closed form, by steps until they rest."""
+    left = sorted(families)
+    for _ in range(STEPS):
+        if not left:
+            return
+        own = tuple(nodes[place] for place in left)
+        found = passed(rows, _family_sums, own, tuple(families[place] for place in left), sizes)
+        moved = []
+        for place, statistics in zip(left, found, strict=True):
+            before, nodes[place] = nodes[place], nodes[place].m_step(statistics)
+            closed = isinstance(before, TableNode | NormalNode | ExogenousNode)
+            if not closed and _distance(before, nodes[place]) > STILL:
+                moved.append(place)
+        left = moved
+
+
+def _distance(one: NetworkNode, other: NetworkNode) -> float:
+    """The largest change of a parameter."""
+    pairs = zip(trees.leaves(one), trees.leaves(other), strict=True)
+    return max(float(np.abs(a - b).max(initial=0.0)) for a, b in pairs)
+
+
+def _family_sums(
+    rows: Float[HostArray, "rows nodes"],
+    weights: Float[HostArray, " rows"],
+    nodes: Sequence[NetworkNode],
+    families: Sequence[NodeFamily],
     sizes: tuple[int, ...],
-) -> NetworkNode:
-    if not len(rows):
-        return node
-    seen = frozenset({*node.parents, node.place})
-    chunk = Chunk(rows, sizes, seen)
-    for _ in range(1 if isinstance(node, TableNode | NormalNode | ExogenousNode) else STEPS):
-        node = node.m_step(node.statistics(chunk, weights))
-    return node
+) -> tuple[PyTree, ...]:
+    """The statistics of nodes over the rows that say all of their families."""
+    found = []
+    for node, family in zip(nodes, families, strict=True):
+        part, own = _every_level(rows, weights, node.place, [(v, sizes[v]) for v in family.hidden])
+        complete = ~np.isnan(part[:, list(family.members)]).any(1)
+        if not complete.all():
+            part, own = part[complete], own[complete]
+        if not len(part):
+            part, own = np.zeros((1, rows.shape[1])), np.zeros(1)
+        chunk = Chunk(part, sizes, frozenset(family.members))
+        found.append(node.statistics(chunk, own))
+    return tuple(found)
+
+
+def _every_level(
+    rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"], place: int, hidden: list[tuple[int, int]]
+) -> tuple[Float[HostArray, "spread nodes"], Float[HostArray, " spread"]]:
+    """Rows that say a node, once for every combination of levels of what is hidden."""
+    if not hidden:
+        return rows, weights
+    own = ~np.isnan(rows[:, place])
+    combinations = np.indices([levels for _, levels in hidden]).reshape(len(hidden), -1)
+    spread = np.repeat(rows[own], combinations.shape[1], axis=0)
+    for (v, _), codes in zip(hidden, combinations, strict=True):
+        spread[:, v] = np.tile(codes, int(own.sum()))
+    return spread, np.repeat(weights[own], combinations.shape[1])
 
 
 def empty_node(
     place: int,
     parents: tuple[tuple[int, ...], tuple[int, ...]],
     settings: NodeSettings,
-    rows: Float[HostArray, "rows nodes"],
+    reach: float = 1.0,
 ) -> NetworkNode:
     """A node that nothing is known of: equal chances, a standard normal distribution, a mean of 1."""
     discrete, continuous = parents
@@ -119,17 +205,11 @@ def empty_node(
         gamma = (share, 0.0, 0.5 * share, 0.5 * share)
         zeros = np.zeros((*shape, 1 + len(continuous)))
         return NormalNode(place, discrete, continuous, zeros, np.ones(shape), gamma, settings.floor)
-    precision, reach = LOOSE * prior, _reach(rows, continuous)
+    precision = LOOSE * prior
     if number is not None:
         zeros = np.zeros((*shape, number - 1, 1 + len(continuous)))
         return SoftmaxNode(place, discrete, continuous, zeros, precision, reach, number)
     return PoissonNode(place, discrete, continuous, np.zeros((*shape, 1 + len(continuous))), precision, reach)
-
-
-def _reach(rows: Float[HostArray, "rows nodes"], continuous: Sequence[int]) -> float:
-    """The length of the longest row of regressors ``(1, u)``."""
-    squares = np.nan_to_num(rows[:, list(continuous)]) ** 2
-    return float(np.sqrt(1.0 + squares.sum(1).max(initial=0.0)))
 
 
 def shaken(

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 
 from tacit.compute import HostArray
 from tacit.models.network.nodes.base import NetworkNode
@@ -27,29 +27,20 @@ class Units:
 
     def log_change(
         self,
-        rows: Float[HostArray, "rows nodes"],
-        weights: Float[HostArray, " rows"],
+        seen: Float[HostArray, " nodes"],
+        total: Float[HostArray, " nodes"],
         densities: Sequence[int],
-        logged: Sequence[int],
+        logged: Int[HostArray, " logged"],
     ) -> float:
-        """What the log-likelihood gains in the units of the table, of rows inside the engine.
+        """What the log-likelihood gains in the units of the table.
 
         ``−Σ w log scale`` of what is seen of the nodes that have a density, and ``−Σ w log x`` of those that are
         logarithms of their columns.
+
+        Args:
+            seen: the weight of what is seen of every node.
+            total: the sum of it times the weights.
+            densities: the nodes that have one.
+            logged: those that are logarithms.
         """
-        scaled = ~np.isnan(rows[:, densities]) * np.log(self.scale[densities])
-        logs = np.nan_to_num(rows[:, logged] * self.scale[logged] + self.shift[logged])
-        return -float(weights @ (scaled.sum(1) + logs.sum(1)))
-
-
-def units_of(
-    rows: Float[HostArray, "rows nodes"], weights: Float[HostArray, " rows"], scaled: Bool[HostArray, " nodes"]
-) -> Units:
-    """Means and deviations of the nodes that are scaled; 0 and 1 of the others, and of what does not vary."""
-    seen = ~np.isnan(rows) * weights[:, None]
-    total = np.maximum(seen.sum(0), 1e-300)
-    filled = np.nan_to_num(rows)
-    mean = (seen * filled).sum(0) / total
-    deviation = np.sqrt((seen * (filled - mean) ** 2).sum(0) / total)
-    vary = scaled & (deviation > 1e-12 * np.abs(mean)) & (deviation > 0)
-    return Units(np.where(scaled, mean, 0.0), np.where(vary, deviation, 1.0))
+        return -float(seen[densities] @ np.log(self.scale[densities]) + total[logged].sum())

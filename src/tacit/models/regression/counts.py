@@ -5,13 +5,21 @@ Trivedi 2013, "Regression Analysis of Count Data", chapter 3; the second is thei
 on all parameters together, halved until the likelihood rises; its sums over rows are additive.
 """
 
-from typing import NamedTuple
+import abc
+import functools
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import numpy as np
 import scipy.stats
 from jaxtyping import Float
 from scipy.special import digamma, gammaln, polygamma, xlogy
+
+from tacit.data.dataset import Dataset
+from tacit.data.passes import passed
+
+T = TypeVar("T")
 
 LEAST, MOST = 1e-6, 1e8
 """Of the dispersion α that is estimated: below, counts are Poisson to all digits of a table."""
@@ -27,6 +35,87 @@ class CountRows(NamedTuple):
     offset: Float[np.ndarray, " rows"]
     """``log e``."""
     weights: Float[np.ndarray, " rows"]
+
+
+class CountSums(abc.ABC):
+    """Sums over weighted rows, wherever these lie."""
+
+    @abc.abstractmethod
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
+        """The sum over parts of the rows of what a function gives of `CountRows` and ``shared``."""
+
+    @functools.cached_property
+    def weight(self) -> float:
+        """Of all rows."""
+        return float(self.sum(_weight))
+
+
+class HeldCounts(CountSums):
+    """Rows in memory."""
+
+    def __init__(self, rows: CountRows) -> None:
+        self.rows = rows
+
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
+        return function(self.rows, *shared)
+
+
+class StreamedCountRows(CountSums):
+    """Rows that are gone through where they lie, once a sum; an engine may do so.
+
+    Args:
+        rows: the columns that have coefficients, then the counts, and last the logarithm of the exposure.
+        shift, scale: ``[columns]``, of the first.
+        intercept: whether a column of ones comes after them.
+    """
+
+    def __init__(
+        self,
+        rows: Dataset,
+        shift: Float[np.ndarray, " columns"],
+        scale: Float[np.ndarray, " columns"],
+        *,
+        intercept: bool,
+    ) -> None:
+        self._rows, self._how = rows, (shift, scale, intercept)
+
+    def sum(self, function: Callable[..., T], *shared: object) -> T:
+        return passed(self._rows, _laid, function, shared, *self._how)
+
+
+def _laid(
+    rows: np.ndarray,
+    weights: np.ndarray,
+    function: Callable[..., T],
+    shared: tuple,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    intercept: bool,
+) -> T:
+    """What a function gives of some rows."""
+    return function(count_rows(rows[:, :-2], rows[:, -2], rows[:, -1], weights, (shift, scale, intercept)), *shared)
+
+
+def count_rows(
+    design: np.ndarray, counts: np.ndarray, offset: np.ndarray, weights: np.ndarray, how: tuple
+) -> CountRows:
+    """Rows as the likelihood sees them; ``how`` are shift and scale of the columns, and whether ones come after."""
+    shift, scale, intercept = how
+    standard = (design - shift) / scale
+    whole = np.column_stack([standard, np.ones(len(standard))]) if intercept else standard
+    return CountRows(whole, counts, offset, np.asarray(weights, np.float64))
+
+
+# what is summed elsewhere stands by itself
+
+
+def _weight(rows: CountRows) -> float:
+    return float(rows.weights.sum())
+
+
+def counted(rows: CountRows) -> np.ndarray:
+    """The counts and the exposure, summed."""
+    return np.array([rows.weights @ rows.counts, rows.weights @ np.exp(rows.offset)])
 
 
 class Parts(NamedTuple):
@@ -102,6 +191,10 @@ def parts(model: CountModel, rows: CountRows, *, dispersed: bool) -> Parts:
     return Parts(value, gradient, information)
 
 
+def _parts_of(rows: CountRows, model: CountModel, dispersed: bool) -> Parts:
+    return parts(model, rows, dispersed=dispersed)
+
+
 class Raised(NamedTuple):
     """Where the likelihood ended."""
 
@@ -113,7 +206,7 @@ class Raised(NamedTuple):
 
 
 def raised(
-    rows: CountRows,
+    rows: CountSums,
     start: CountModel,
     penalty: Float[np.ndarray, " columns"],
     *,
@@ -131,10 +224,10 @@ def raised(
         max_iter: most steps.
         tol: in nats a row.
     """
-    model, weight = start, max(float(rows.weights.sum()), 1.0)
+    model, weight = start, max(rows.weight, 1.0)
 
     def at(one: CountModel) -> Parts:
-        found = parts(one, rows, dispersed=dispersed)
+        found = rows.sum(_parts_of, one, dispersed)
         own = np.append(one.coefficients, 0.0) if dispersed else one.coefficients
         much = np.append(penalty, 0.0) if dispersed else penalty
         return Parts(
@@ -187,20 +280,25 @@ def covariance(information: Float[np.ndarray, "parameters parameters"]) -> Float
     return found / np.outer(scale, scale)
 
 
-def overdispersed(rows: CountRows, model: CountModel) -> bool:
-    """Whether the likelihood rises from a dispersion of 0: ``Σ w ((y − μ)² − y) > 0`` (Cameron & Trivedi 2013)."""
+def _scatter(rows: CountRows, model: CountModel) -> np.ndarray:
     mu = model.means(rows.design, rows.offset)
-    return float(rows.weights @ ((rows.counts - mu) ** 2 - rows.counts)) > 0
+    return np.array([rows.weights @ ((rows.counts - mu) ** 2 - rows.counts), rows.weights @ mu**2])
 
 
-def first_dispersion(rows: CountRows, model: CountModel) -> float:
+def overdispersed(rows: CountSums, model: CountModel) -> bool:
+    """Whether the likelihood rises from a dispersion of 0: ``Σ w ((y − μ)² − y) > 0`` (Cameron & Trivedi 2013)."""
+    return float(rows.sum(_scatter, model)[0]) > 0
+
+
+def first_dispersion(rows: CountSums, model: CountModel) -> float:
     """A moment estimate of α to begin with."""
-    mu, w = model.means(rows.design, rows.offset), rows.weights
-    moment = float(w @ ((rows.counts - mu) ** 2 - rows.counts)) / max(float(w @ mu**2), 1e-300)
-    return float(np.clip(moment, 1e-3, 1e3))
+    more, square = rows.sum(_scatter, model)
+    return float(np.clip(more / max(float(square), 1e-300), 1e-3, 1e3))
 
 
-def deviance(model: CountModel, rows: CountRows) -> float:
-    """``2 Σ w (log p(y | y) − log p(y | μ))``."""
-    own = model.log_prob(rows.counts, np.maximum(rows.counts, 1e-300))
-    return 2.0 * float(rows.weights @ (own - model.log_prob(rows.counts, model.means(rows.design, rows.offset))))
+def judged(rows: CountRows, model: CountModel) -> np.ndarray:
+    """``Σ w log p(y | μ)``, the deviance ``2 Σ w (log p(y | y) − log p(y | μ))`` and ``Σ w (y − μ)²/(μ + α μ²)``."""
+    mu, y, w = model.means(rows.design, rows.offset), rows.counts, rows.weights
+    found, own = model.log_prob(y, mu), model.log_prob(y, np.maximum(y, 1e-300))
+    variance = np.maximum(mu + model.dispersion * mu**2, 1e-300)
+    return np.array([w @ found, 2.0 * float(w @ (own - found)), w @ ((y - mu) ** 2 / variance)])

@@ -7,6 +7,13 @@ from tacit.models.network.learning.graphs import EquivalenceClass, equivalence_c
 from tacit.models.network.learning.mixed import MixedScore
 from tacit.models.network.learning.options import Constraints, Options
 from tacit.models.network.learning.scores import DiscreteScore, Score
+from tacit.models.network.learning.streamed import (
+    StreamedCounts,
+    StreamedMixedScore,
+    counts_of,
+    distinct_rows,
+    moments_of_rows,
+)
 from tacit.models.network.learning.strengths import Strengths, averaged, bootstrap, strengths_of, threshold_of
 from tacit.models.network.learning.trees import augmented, naive, tree
 
@@ -23,15 +30,20 @@ __all__ = [
     "Options",
     "RowCounts",
     "Score",
+    "StreamedCounts",
+    "StreamedMixedScore",
     "Strengths",
     "augmented",
     "averaged",
     "bootstrap",
+    "counts_of",
+    "distinct_rows",
     "equivalence_class",
     "extension",
     "hamming_distance",
     "learn",
     "moments_of",
+    "moments_of_rows",
     "naive",
     "strengths_of",
     "threshold_of",

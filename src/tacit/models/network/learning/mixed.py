@@ -5,7 +5,8 @@ levels, a regression of its own on the others, with its own variance. Its ``bic`
 regressions, with ``p + 2`` parameters for each configuration.
 """
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +20,8 @@ MixedKind = Literal["bic", "aic", "loglik"]
 _TINY = np.finfo(np.float64).tiny
 _KEPT = 256
 """Groupings of the rows whose moments are kept."""
+Scatters: TypeAlias = tuple[HostArray, HostArray]
+"""Of groups of rows: their weights ``[groups]``, and the scatters of the numbers ``[groups, columns, columns]``."""
 
 
 class MixedScore:
@@ -42,10 +45,7 @@ class MixedScore:
         Raises:
             ValueError: the kind is none of these, a value is missing, or a column of numbers never changes.
         """
-        if kind not in get_args(MixedKind):
-            raise ValueError(
-                f"score is {kind!r}; for levels and numbers together choose from {', '.join(get_args(MixedKind))}"
-            )
+        check_mixed(kind)
         odd = ~np.isfinite(rows)
         if odd.any():
             row, column = (int(each[0]) for each in np.nonzero(odd))
@@ -62,10 +62,13 @@ class MixedScore:
         centred = self._values - weight @ self._values / self.total
         self._values = centred
         self._variance = weight @ centred**2 / self.total
+        self._check_changing()
+        self._moments: dict[tuple[int, ...], Scatters] = {}
+
+    def _check_changing(self) -> None:
         if np.any(self._variance <= 0):
             column = np.flatnonzero(~self._levelled)[int((self._variance <= 0).argmax())]
             raise ValueError(f"column {column} never changes; it cannot depend on others")
-        self._moments: dict[tuple[int, ...], tuple[HostArray, HostArray]] = {}
 
     def possible(self) -> HostArray:
         """Every arrow but those from numbers to levels."""
@@ -88,6 +91,8 @@ class MixedScore:
             if not numbers:
                 found[self._levelled] = self._discrete.additions(int(self._place[node]), levels)
             return found
+        others = [int(self._place[v]) for v in np.flatnonzero(self._levelled) if v not in parents]
+        self._group([levels, *(tuple(sorted((*levels, each))) for each in others)])
         totals, scatter = self._grouped(levels)
         place = int(self._place[node])
         left = residuals(scatter, place, numbers)
@@ -112,15 +117,23 @@ class MixedScore:
         groups = float(np.prod(self._cards[list(levels)], dtype=np.float64))
         return fit - groups * (numbers + 2) * penalty_of(self._kind, self.total)
 
-    def _grouped(self, levels: tuple[int, ...]) -> tuple[HostArray, HostArray]:
+    def _grouped(self, levels: tuple[int, ...]) -> Scatters:
         """By configuration of columns with levels, of those that occur: its weight, and the scatter of the numbers."""
-        if levels not in self._moments:
-            if len(self._moments) >= _KEPT:
-                self._moments.clear()
-            self._moments[levels] = self._scatters(_grouping(self._codes, levels))
+        self._group([levels])
         return self._moments[levels]
 
-    def _scatters(self, group: Int[HostArray, " rows"]) -> tuple[HostArray, HostArray]:
+    def _group(self, wanted: Sequence[tuple[int, ...]]) -> None:
+        """Have groupings of the rows at hand."""
+        new = [levels for levels in wanted if levels not in self._moments]
+        if len(self._moments) + len(new) > _KEPT:
+            new = list(wanted)
+            self._moments.clear()
+        self._moments.update(zip(new, self._scatters_of(new), strict=True))
+
+    def _scatters_of(self, wanted: Sequence[tuple[int, ...]]) -> list[Scatters]:
+        return [self._scatters(_grouping(self._codes, levels)) for levels in wanted]
+
+    def _scatters(self, group: Int[HostArray, " rows"]) -> Scatters:
         order = np.argsort(group, kind="stable")
         starts = np.flatnonzero(np.diff(group[order], prepend=-1))
         weight, values = self._weights[order], self._values[order]
@@ -133,8 +146,20 @@ class MixedScore:
         for place, (start, end) in enumerate(zip(starts, [*starts[1:], len(order)], strict=True)):
             part = centred[start:end]
             scatter[place] = (weight[start:end, None] * part).T @ part
+        return self._floored(totals[seen], scatter[seen])
+
+    def _floored(self, totals: HostArray, scatter: HostArray) -> Scatters:
+        """Scatters with what every column keeps of its variance."""
         floor = RIDGE * totals[:, None] * self._variance
-        return totals[seen], (scatter + floor[:, :, None] * np.eye(columns))[seen]
+        return totals, scatter + floor[:, :, None] * np.eye(scatter.shape[-1])
+
+
+def check_mixed(kind: str) -> None:
+    """Refuse a score that is none of levels and numbers together."""
+    if kind not in get_args(MixedKind):
+        raise ValueError(
+            f"score is {kind!r}; for levels and numbers together choose from {', '.join(get_args(MixedKind))}"
+        )
 
 
 def _grouping(codes: Int[HostArray, "rows columns"], levels: tuple[int, ...]) -> Int[HostArray, " rows"]:

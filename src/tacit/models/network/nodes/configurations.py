@@ -82,9 +82,18 @@ class Chunk:
         with np.errstate(invalid="ignore"):
             return np.where(np.isnan(self.rows), -1, self.rows).astype(np.intp)
 
-    @functools.cache  # noqa: B019 - a chunk lives for one E-step
+    @functools.cached_property
+    def _known(self) -> dict[Scope, Configurations]:
+        return {}
+
     def configurations(self, members: Scope) -> Configurations:
         """Those of some discrete variables."""
+        found = self._known.get(members)
+        if found is None:
+            found = self._known[members] = self._made(members)
+        return found
+
+    def _made(self, members: Scope) -> Configurations:
         hidden = tuple(v for v in members if v not in self.seen)
         index = None
         for v in members:
