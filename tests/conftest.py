@@ -15,6 +15,7 @@ import threadpoolctl
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
+import lowering
 import runtime_types
 from import_graph import FLOORS
 
@@ -64,6 +65,7 @@ def pytest_configure() -> None:
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    lowering.keep_contexts()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
 
 
