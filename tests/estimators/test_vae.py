@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -103,11 +104,11 @@ def test_gaps_are_integrated_out_and_filled_as_a_gaussian_does(line: VAE) -> Non
     gain = covariance[3, :3] @ np.linalg.inv(covariance[:3, :3])
     wanted = mean[3] + (rows[:, :3] - mean[:3]) @ gain
     left = np.sqrt(covariance[3, 3] - gain @ covariance[:3, 3])
-    filled = line.impute(gappy, n_samples=1000)
+    filled = line.impute(gappy, n_samples=300)
     np.testing.assert_allclose(filled[:, :3], rows[:, :3], rtol=1e-5, atol=1e-4)
     assert np.median(np.abs(filled[:, 3] - wanted)) < 0.15 * left
-    draws = line.impute(gappy, n_draws=200, n_samples=1000)
-    assert draws.shape == (200, 60, 4)
+    draws = line.impute(gappy, n_draws=100, n_samples=300)
+    assert draws.shape == (100, 60, 4)
     assert np.median(draws[:, :, 3].std(axis=0)) == pytest.approx(left, rel=0.25)
 
 
@@ -243,6 +244,21 @@ def test_batch_after_batch_comes_to_learn(digits: np.ndarray) -> None:
     assert bounds[-1] > bounds[0] + 5.0
 
 
+def test_a_model_saved_with_an_array_for_every_parameter_goes_on(digits: np.ndarray) -> None:
+    """As models were saved before the state of the optimiser lay in one vector."""
+    now, before = (VAE(2, binarize="threshold", **PLAIN).partial_fit(digits[:80]) for _ in range(2))
+    count, *moments = before._optimiser
+    leaves = jax.tree.leaves(eqx.filter(before.model_, eqx.is_inexact_array))
+    cuts = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    parts = [np.split(np.asarray(moment), cuts) for moment in moments]
+    apart = [part.reshape(leaf.shape) for each in parts for part, leaf in zip(each, leaves, strict=True)]
+    before._optimiser = [count, *apart]
+    for model in (now, before):
+        model.partial_fit(digits[80:160])
+    np.testing.assert_array_equal(now.transform(digits[:9]), before.transform(digits[:9]))
+    assert len(before._optimiser) == 2 * len(leaves) + 1
+
+
 def test_rows_of_weight_0_are_never_looked_at(digits: np.ndarray) -> None:
     weights = np.ones(60)
     weights[[0, 7, 30]] = 0.0
@@ -312,7 +328,7 @@ def test_half_of_the_entries_missing_are_filled_better_than_by_the_mean() -> Non
     rows = load_iris().data
     gaps = np.random.default_rng(0).random(rows.shape) < 0.5
     gappy = np.where(gaps, np.nan, rows)
-    model = VAE(2, objective="iwae", hidden=(64,), max_epochs=600, random_state=0).fit(gappy)
+    model = VAE(2, objective="iwae", hidden=(32,), max_epochs=300, random_state=0).fit(gappy)
     scale = rows.std(axis=0)
     error = lambda filled: np.sqrt((((filled - rows) / scale)[gaps] ** 2).mean())  # noqa: E731
     mean = np.where(gaps, np.nanmean(gappy, axis=0), rows)

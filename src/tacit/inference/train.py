@@ -102,7 +102,7 @@ class _Epochs:
     def __init__(self, config: TrainConfig, rounds: Rounds, held_out: Batches | None) -> None:
         self.config, self.rounds, self.label, self.size = config, rounds, config.label, rounds.size
         self.held_out = None if held_out is None else jax.device_put(held_out)
-        self.optimiser = config.optimiser or adam(config.clip)
+        self.optimiser = config.optimiser or adam(config.clip, flat=True)
         self.undone = False
         cosine = config.cosine and config.settle is None
         self.pace = TrainSchedule(
@@ -135,8 +135,13 @@ class _Epochs:
         )
 
     def _optimiser_state(self, parameters: PyTree, begun: list[np.ndarray] | None) -> PyTree:
-        fresh = self.optimiser.init(parameters)
-        return fresh if begun is None else jax.tree.unflatten(jax.tree.structure(fresh), begun)
+        fresh = jax.jit(self.optimiser.init)(parameters)  # one program, not one for every shape
+        if begun is None:
+            return fresh
+        if self.config.optimiser is None and len(begun) > len(jax.tree.leaves(fresh)):
+            self.optimiser = adam(self.config.clip)  # of a model that was saved with an array for every parameter
+            fresh = jax.jit(self.optimiser.init)(parameters)
+        return jax.tree.unflatten(jax.tree.structure(fresh), begun)
 
     def running(self, state: TrainState, loop: Loop) -> bool:
         return int(state.status) == RUNNING and len(loop.trace) < self.rounds.number
