@@ -38,10 +38,10 @@ def glorot(key: PRNGKeyArray, out: int, into: int, limit: float) -> Float[Array,
     The i-th number follows from the key and i alone (``jax_threefry_partitionable``), so a power of two of them are
     drawn, and the first are taken: a program serves many sizes.
     """
-    count, ends = out * into, {"minval": -limit, "maxval": limit}
+    count = out * into
     if isinstance(key, jax.core.Tracer):
-        return jax.random.uniform(key, (out, into), **ends)
-    drawn = jax.random.uniform(key, (max(256, 1 << (count - 1).bit_length()),), **ends)
+        return jax.random.uniform(key, (out, into), minval=-limit, maxval=limit)
+    drawn = jax.random.uniform(key, (max(256, 1 << (count - 1).bit_length()),), minval=-limit, maxval=limit)
     return jnp.asarray(np.asarray(drawn)[:count].reshape(out, into))
 
 
