@@ -1,4 +1,4 @@
-"""The harness: types and shapes are checked at run time, compiled programs are kept, keys are spent once."""
+"""The harness: arrays and their shapes are checked at run time, compiled programs are kept, keys are spent once."""
 
 import ctypes
 import gc
@@ -15,6 +15,7 @@ import threadpoolctl
 from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
+import lowering
 import runtime_types
 from import_graph import FLOORS
 
@@ -39,7 +40,7 @@ FLAGS += ["--xla_cpu_parallel_codegen_split_count=1"]
 FLAGS += ["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 
-# Before the first import of tacit: annotated shapes and types are checked at every call during the tests.
+# Before the first import of tacit: annotated arrays are checked at every call during the tests.
 # What users call takes anything and checks it in its own words, as scikit-learn and typer ask.
 DOORS = ("cli", "estimators", "studio")
 # Where keys are made, split and spent; the tests above these floors go through the same code, and checking costs a
@@ -64,6 +65,7 @@ def pytest_configure() -> None:
     folder = Path(os.environ["TACIT_CACHE_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    lowering.keep_contexts()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
 
 
@@ -92,7 +94,7 @@ def _resident_bytes() -> int:
 
 @pytest.fixture(autouse=True)
 def _strictness(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Random keys are spent once and types are checked, unless the test's place or its markers say otherwise."""
+    """Random keys are spent once and arrays are checked, unless the test's place or its markers say otherwise."""
     spends = any(request.path.is_relative_to(folder) for folder in SPENDERS)
     reuse = not spends or request.node.get_closest_marker("reuses_keys") is not None
     ranks = request.node.get_closest_marker("strict_ranks") is not None

@@ -11,26 +11,31 @@ from tacit import datasets
 
 CODE = """
 import json, sys
-from tacit.cli import main
-sys.argv = ["tacit", *json.loads(sys.argv[1])]
-try:
-    main()
-except SystemExit as ended:
-    code = ended.code
-print(json.dumps([code, sorted(sys.modules)]))
+from tacit.cli import app, main
+told, commands = [], app.registered_commands
+for words in json.loads(sys.argv[1]):
+    app.registered_commands = commands  # it has kept the one that was asked
+    sys.argv = ["tacit", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        told.append([ended.code, sorted(sys.modules)])
+print(json.dumps(told))
 """
 HEAVY = ("jax", "jaxlib", "equinox", "sklearn", "pandas", "scipy.sparse._base", "scipy.special._ufuncs")
 """What a refusal does without, and what tells that a module which is loaded late has been loaded."""
 PICTURES = ("matplotlib", "PIL._imaging", "asyncio", "pyarrow._compute")
 
 
-def loaded(folder: Path, *words: str) -> tuple[int, set[str]]:
-    """The exit code of a command, and the modules that it has loaded."""
-    command = [sys.executable, "-c", CODE, json.dumps(words)]
+def loaded(folder: Path, *commands: tuple[str, ...]) -> list[tuple[int, set[str]]]:
+    """The exit code of each command, one after the other in one process, and the modules that are loaded by then."""
+    command = [sys.executable, "-c", CODE, json.dumps(commands)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
-    code, modules = json.loads(done.stdout.splitlines()[-1])
-    return code, set(modules)
+    assert "No such command" not in done.stderr, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert len(told) == len(commands)
+    return [(code, set(modules)) for code, modules in told]
 
 
 @pytest.fixture(scope="module")
@@ -41,34 +46,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--help",),
-        ("fit", "--help"),
-        ("show",),
-        ("fit", "nothing.csv"),
-        ("fit", "table.csv", "--set", "colour=3"),
-        ("fit", "table.csv", "--set", "components=none,"),
-        ("fit", "table.csv", "--model", "nonsense"),
-        ("score", "table.csv", "table.csv"),
-        ("assign", "nowhere", "table.csv"),
-        ("sample", "nowhere"),
-    ],
+REFUSED = (
+    *(("--help",), ("fit", "--help"), ("show",), ("fit", "nothing.csv"), ("fit", "table.csv", "--set", "colour=3")),
+    ("fit", "table.csv", "--set", "components=none,"),
+    ("fit", "table.csv", "--model", "nonsense"),
+    *(("score", "table.csv", "table.csv"), ("assign", "nowhere", "table.csv"), ("sample", "nowhere")),
 )
-def test_a_refusal_loads_nothing_that_only_a_fit_needs(folder: Path, words: tuple[str, ...]) -> None:
-    code, modules = loaded(folder, *words)
-    assert (code == 0) == ("--help" in words)
-    assert not modules & {*HEAVY, *PICTURES}
+AT_ONCE = (("fit", "nothing.csv"), ("compare", "nothing.csv"), ("fit", "table.csv", "--set", "colour=3"))
 
 
-@pytest.mark.parametrize(
-    "words", [("fit", "nothing.csv"), ("compare", "nothing.csv"), ("fit", "table.csv", "--set", "colour=3")]
-)
-def test_what_can_be_refused_at_once_loads_nothing_that_reads_rows(folder: Path, words: tuple[str, ...]) -> None:
-    code, modules = loaded(folder, *words)
-    assert code
-    assert not modules & {"numpy", "pyarrow", "scipy", "jaxtyping", "email"}
+def test_a_refusal_loads_nothing_that_only_a_fit_needs(folder: Path) -> None:
+    for words, (code, modules) in zip(REFUSED, loaded(folder, *REFUSED), strict=True):
+        assert (code == 0) == ("--help" in words), words
+        assert not modules & {*HEAVY, *PICTURES}, words
+
+
+def test_what_can_be_refused_at_once_loads_nothing_that_reads_rows(folder: Path) -> None:
+    for words, (code, modules) in zip(AT_ONCE, loaded(folder, *AT_ONCE), strict=True):
+        assert code, words
+        assert not modules & {"numpy", "pyarrow", "scipy", "jaxtyping", "email"}, words
 
 
 NEVER = (
@@ -82,14 +78,14 @@ NEVER = (
 def test_a_fit_of_numbers_loads_no_more_of_other_packages_than_it_uses(folder: Path) -> None:
     rows = "\n".join(f"{place % 7}.5,{place * place % 11}.25" for place in range(60))
     (folder / "numbers.csv").write_text(f"a,b\n{rows}\n")
-    code, modules = loaded(folder, "fit", "numbers.csv", "--set", "components=1-3", "--out", "of-numbers")
+    ((code, modules),) = loaded(folder, ("fit", "numbers.csv", "--set", "components=1-3", "--out", "of-numbers"))
     assert code == 0
     assert not modules & set(NEVER), sorted(modules & set(NEVER))
 
 
 def test_a_small_fit_with_its_report_and_its_answers_load_no_compiler(folder: Path) -> None:
     fit = ("fit", "table.csv", "--set", "components=1-3", "--out", "run")
-    for words in (fit, ("score", "run", "table.csv"), ("assign", "run", "table.csv"), ("impute", "run", "table.csv")):
-        code, modules = loaded(folder, *words)
-        assert code == 0
+    commands = (fit, ("score", "run", "table.csv"), ("assign", "run", "table.csv"), ("impute", "run", "table.csv"))
+    for words, (code, modules) in zip(commands, loaded(folder, *commands), strict=True):
+        assert code == 0, words
         assert not modules & {"jax", "jaxlib", "equinox", "pandas"}, words

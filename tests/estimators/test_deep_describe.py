@@ -11,17 +11,19 @@ import pytest
 import tacit
 from tacit.estimators.vae.describe import Architecture
 from tacit.inference.objectives import Elbo, TotalCorrelation
+from untrained import untrained
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.reuses_keys]
 
 
 def built(event: tuple[int, ...], latent: int, **settings: Any) -> tuple[Architecture, Any]:
-    """A model that was hardly fitted, and what is said of it."""
+    """A model that was put together, not trained, and what is said of it."""
     rows = np.random.default_rng(0).random((9, *event)).astype(np.float32)
     if isinstance(settings.get("likelihood"), list):
         rows[..., -1] = np.arange(9) % 3  # levels of the last column
     asked: dict[str, Any] = {"hidden": (3,), "channels": (2, 3), "activation": "relu", "max_epochs": 1} | settings
-    model = tacit.VAE(latent, validation_fraction=0.0, random_state=0, **asked).fit(rows)
+    with untrained():
+        model = tacit.VAE(latent, validation_fraction=0.0, random_state=0, **asked).fit(rows)
     return model.architecture(), model.model_
 
 

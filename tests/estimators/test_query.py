@@ -256,7 +256,8 @@ def test_factor_models_answer_exactly(table: dict[str, list]) -> None:
     assert float(drawn) == pytest.approx(expected, abs=5 * drawn.error)
 
 
-def test_a_deep_model_answers_by_draws() -> None:
+def test_a_deep_model_answers_by_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tacit.estimators.vae.condition.DRAWS", 200)
     draw = np.random.default_rng(0)
     X = draw.normal(size=(300, 1)) * [1.0, 0.8] + 0.4 * draw.normal(size=(300, 2))
     model = tacit.VAE(1, network="mlp", max_epochs=3, random_state=0).fit(X)

@@ -94,9 +94,13 @@ def both_ways(bijection: Bijection, x: np.ndarray, given: np.ndarray) -> list[tu
     """Of each way: the images of rows, there and back, the log-determinants, and the Jacobian of all rows."""
     found = []
     for way, back in ((bijection.forward, bijection.inverse), (bijection.inverse, bijection.forward)):
-        y, log_det = way(x, given)
+
+        def there(v: np.ndarray, way: Callable = way) -> tuple:
+            y, log_det = way(v, given)
+            return y, (y, log_det)
+
+        jacobian, (y, log_det) = jax.jacrev(there, has_aux=True)(x)
         again, other = back(y, given)
-        jacobian = jax.jacobian(lambda v, way=way: way(v, given)[0])(x)
         found.append((y, again, *(jnp.broadcast_to(each, ROWS) for each in (log_det, other)), jacobian))
     return found
 

@@ -1,8 +1,9 @@
-"""The run-time type checker that the tests put on every function of tacit.
+"""The run-time checker that the tests put on every function of tacit that takes or returns arrays.
 
-What a check says depends on the types of the arguments, on the dtypes and shapes of arrays among them, and on texts
-(which may be literals). `remembering` asks once for each of these, and again as soon as one is another: every call is
-checked, in a tenth of the time where small arrays go through the same functions a thousand times.
+It looks at what static typing cannot know: which kind of array there is, its dtype and its shape. Hints that name no
+array are held by mypy. What a check says depends on the types of the arguments, and on the dtypes and shapes of arrays
+among them. `remembering` asks once for each of these, and again as soon as one is another: every call is checked, in a
+tenth of the time where small arrays go through the same functions a thousand times.
 """
 
 import functools
@@ -13,7 +14,7 @@ import types
 from collections.abc import Callable
 from itertools import compress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, ParamSpecArgs, ParamSpecKwargs, Self, TextIO, get_args, get_origin
+from typing import IO, Any, BinaryIO, NamedTuple, Self, TextIO, TypeVar, get_args, get_origin
 
 import beartype._check.code.codemain as wrappers
 import jax
@@ -32,13 +33,27 @@ _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=Froz
 
 
 def checked(target: Callable) -> Callable:
-    """Check types at every call, except against what Python cannot check at run time."""
+    """Check arrays at every call, except beside what Python cannot check at run time."""
     if target.__name__ == "__init__":
         return target  # stacked starts give the fields of a model one more axis; its methods see one start
     hints = getattr(target, "__annotations__", {})
-    for name in [name for name, hint in hints.items() if _is_static(hint)]:
+    for name in [name for name, hint in hints.items() if not _is_looked_at(hint)]:
         hints[name] = Any
     return _beartype(target)
+
+
+def _is_looked_at(hint: object) -> bool:
+    """Whether a hint is, or holds, one of an array, and nothing that Python cannot check; one still a text may be."""
+    return isinstance(hint, str) or (_names_array(hint) and not _is_static(hint))
+
+
+def _names_array(hint: object) -> bool:
+    """Whether a hint is, or holds, a kind of array; what a callable takes and gives is not seen in it."""
+    if isinstance(hint, type):
+        return issubclass(hint, _ARRAYS) or (hint.__name__ == "Array" and hint.__module__.startswith("tacit."))
+    if isinstance(hint, TypeVar):
+        return any(map(_names_array, (hint.__bound__, *hint.__constraints__)))
+    return get_origin(hint) is not Callable and any(map(_names_array, get_args(hint)))
 
 
 def _is_static(hint: object) -> bool:
@@ -51,6 +66,7 @@ def _is_static(hint: object) -> bool:
 
 
 _full = jaxtyping.jaxtyped
+_ARRAYS = (np.ndarray, np.generic, jax.Array, jaxtyping.AbstractArray)
 _seen: dict[types.CodeType, dict[tuple, set]] = {}
 """By function and what it was given that was right, what it then gave that was."""
 MOST_SEEN = 2000
@@ -106,12 +122,6 @@ def remembering(fn: Any = None, *, typechecker: Any) -> Any:
     return fn if looks.nothing else _wrapped(fn, looks, typechecker)
 
 
-def _says_nothing(hint: object) -> bool:
-    """Whether every value is right by a hint."""
-    anything = hint is Any or hint is object or hint is Self or isinstance(hint, ParamSpecArgs | ParamSpecKwargs)
-    return anything or _is_static(hint)
-
-
 class _Looks(NamedTuple):
     """Which arguments a function's check looks at: the others can be anything, and change nothing for those."""
 
@@ -130,7 +140,7 @@ class _Looks(NamedTuple):
         hints, code = fn.__annotations__, fn.__code__
         count, named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
         names, rest = code.co_varnames[:named], list(code.co_varnames[named:])
-        looks = {name: not _says_nothing(hint) for name, hint in hints.items()}
+        looks = {name: _is_looked_at(hint) for name, hint in hints.items()}
         more = bool(code.co_flags & inspect.CO_VARARGS) and looks.get(rest.pop(0), False)
         others = bool(code.co_flags & inspect.CO_VARKEYWORDS) and looks.get(rest[0], False)
         seen = {name: looks.get(name, False) for name in names}

@@ -112,11 +112,9 @@ class TestInformation:
         directions = np.random.default_rng(0).normal(size=(size + 5, size))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         steps = step * directions[:, None] * np.arange(-4, 5)[:, None]
-        moved = jax.jit(jax.vmap(around.mixture))(steps.reshape(-1, size))
-        value = [
-            weights @ [small.log_density(jax.tree.map(lambda leaf, t=t: np.asarray(leaf)[t], moved), r) for r in rows]
-            for t in range(steps.shape[0] * 9)
-        ]
+        moved = jax.tree.map(np.asarray, jax.jit(jax.vmap(around.mixture))(steps.reshape(-1, size)))
+        models = [jax.tree.map(lambda leaf, t=t: leaf[t], moved) for t in range(steps.shape[0] * 9)]
+        value = [weights @ [small.log_density(model, row) for row in rows] for model in models]
         curvature = np.reshape(value, (-1, 9)) @ STENCIL / step**2
         forms = np.einsum("ti,ij,tj->t", directions, information.matrix, directions)
         np.testing.assert_allclose(forms, -curvature, rtol=1e-7, atol=1e-7)

@@ -20,7 +20,7 @@ from tacit.models.vae.likelihoods import (
     PerEntryNormalLikelihood,
     PoissonLikelihood,
 )
-from tacit.models.vae.networks import ConvDecoder, ConvEncoder, Convolution, bounded
+from tacit.models.vae.networks import ConvDecoder, ConvEncoder, Convolution, Linear, bounded, glorot
 from tacit.models.vae.posteriors import Diagonal, Full, Point
 from tacit.models.vae.priors import MixtureOfGaussians, StandardNormal, VampPrior
 
@@ -182,3 +182,17 @@ def test_images_of_any_size_come_back_in_their_size(shape: tuple[int, int, int])
     decoder = ConvDecoder(5, shape, (4, 6), (16,), 2, key=two, blocks=1)
     assert eqx.filter_jit(encoder)(jnp.zeros(shape)).shape == (10,)
     assert eqx.filter_jit(decoder)(jnp.zeros(5)).shape == (*shape, 2)
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize(("out", "into"), [(1, 1), (3, 5), (16, 16), (17, 19), (3, 171)])
+@pytest.mark.reuses_keys
+def test_weights_are_those_of_one_draw_of_their_own_size(out: int, into: int, double: bool) -> None:
+    key, limit = jax.random.key(out), 0.1 + out / 7
+    with jax.enable_x64(double):
+        found = glorot(key, out, into, limit)
+        wanted = jax.random.uniform(key, (out, into), minval=-limit, maxval=limit)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(jax.jit(lambda key: glorot(key, out, into, limit))(key), wanted)
+        assert Linear(into, out, key=key).bias.dtype == wanted.dtype

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,13 +16,13 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from killed_fits import FITS, SOURCE, killed
 from tacit.data import DenseRows, sources
 from tacit.estimators.mixture.gaussian import GaussianMixture
 from tacit.inference import loop
 from tacit.inference.watch import Progress, Snapshot, watch
 from tacit.storage import Checkpoint, ModelFileError, checkpoint, container, fingerprint, save
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 SETTINGS: dict[str, Any] = {"n_components": 3, "n_init": 4, "max_iter": 60, "tol": 1e-9, "random_state": 2}
 
 
@@ -160,71 +159,50 @@ def test_fits_of_one_run_are_told_apart(rows: np.ndarray, tmp_path: Path, monkey
     assert log.lengths[0] == 1  # the second one had to begin again
 
 
-SCRIPT = """
-import sys
-sys.path.insert(0, {source!r})
-import os, signal, warnings
-import numpy as np
-from tacit.estimators.mixture.gaussian import GaussianMixture
-from tacit.inference import loop
-from tacit.inference.watch import watch
-from tacit.storage import Checkpoint, save
-warnings.simplefilter("error")
-warnings.filterwarnings("ignore", "Best performing")
-folder, out, victim, length = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-if victim:
-    loop.ADVANCE_SECONDS = 0.0  # a look after every iteration
-rows = np.random.default_rng(0).normal(size=(3000, 4)) * np.repeat([[1.0], [4.0]], 1500, axis=0)
-class Killer:
-    fits = 0
-    def resume(self, label, state):
-        self.first, self.fits = None, self.fits + 1
-    def done(self, progress): print(f"{{self.fits}} {{self.first}} {{len(progress.snapshot.trace)}}", flush=True)
-    def look(self, progress):
-        self.first = self.first or len(progress.snapshot.trace)
-        if self.fits == victim and len(progress.snapshot.trace) == length:
-            print(f"killed {{self.first}} {{len(progress.snapshot.trace)}}", flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
-with watch(Checkpoint(folder, "x", every=0.0), Killer()):
-    for name in ("plain", "accelerated"):
-        settings = dict(n_init=3, max_iter=150, tol=0.0, random_state=1, accelerate=name == "accelerated")
-        save(GaussianMixture(6, **settings).fit(rows), os.path.join(out, name))
-"""
+class Lengths(Stop):
+    """The first and the last length of the trace of every fit."""
 
+    def __init__(self) -> None:
+        self.fits: list[list[int]] = []
 
-def run(*arguments: object) -> tuple[int, dict[str, list[int]]]:
-    """The exit status of the script, and for every fit by number the first and the last length of its trace."""
-    cache = {"JAX_COMPILATION_CACHE_DIR": os.environ["TACIT_CACHE_DIR"]}
-    command = [sys.executable, "-c", SCRIPT.format(source=str(SOURCE)), *map(str, arguments)]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | cache)
-    assert found.returncode in (0, -signal.SIGKILL), found.stderr
-    said = (line.split() for line in found.stdout.splitlines())
-    return found.returncode, {name: [int(n) for n in rest if n != "None"] for name, *rest in said}
+    def resume(self, label: str, state: object) -> None:
+        self.fits.append([])
+
+    def look(self, progress: Progress) -> None:
+        self.fits[-1] = self.fits[-1][:1] or [len(progress.snapshot.trace)]
+
+    def done(self, progress: Progress) -> None:
+        self.fits[-1] = [*self.fits[-1], len(progress.snapshot.trace)]
 
 
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    """It is killed twice, and goes on in another process each time."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
-    status, lengths = run(tmp_path / "a", whole, 0, 0)
-    assert status == 0
-    assert lengths["1"][1] > 100
+    rows = np.random.default_rng(0).normal(size=(3000, 4)) * np.repeat([[1.0], [4.0]], 1500, axis=0)
 
-    status, first = run(tmp_path / "b", broken, 1, 60)
-    assert status == -signal.SIGKILL
+    def run(folder: Path, out: Path) -> list[list[int]]:
+        watcher, lengths = Checkpoint(folder, "x", every=0.0), Lengths()
+        for name, settings in FITS.items():
+            save(fitted(rows, watcher, lengths, **settings), out / name)
+        return lengths.fits
+
+    lengths = run(tmp_path / "a", whole)
+    assert lengths[0][1] > 100
+
+    first = killed(tmp_path / "b", broken, 1, 60)
     assert first["killed"] == [1, 60]
     assert not any(broken.iterdir())
 
-    status, second = run(tmp_path / "b", broken, 2, 20)
-    assert status == -signal.SIGKILL
-    assert second["1"] == [61, lengths["1"][1]]
+    second = killed(tmp_path / "b", broken, 2, 20)
+    assert second["1"] == [61, lengths[0][1]]
     assert second["killed"] == [1, 20]
 
-    status, third = run(tmp_path / "b", broken, 0, 0)
-    assert status == 0
-    assert third["1"] == lengths["1"][1:]  # nothing was left to do
-    assert third["2"] == [21, lengths["2"][1]]
-    for name in ("plain", "accelerated"):
+    third = run(tmp_path / "b", broken)
+    assert third[0] == lengths[0][1:]  # nothing was left to do
+    assert third[1] == [21, lengths[1][1]]
+    for name in FITS:
         assert contents(whole / name) == contents(broken / name)
 
 

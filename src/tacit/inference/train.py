@@ -106,7 +106,7 @@ class _Epochs:
         at_once = min(ROWS_AT_ONCE, 0 if held_out is None else held_out.weights.shape[0])
         self.over = None if rounds.over is None else rounds.over.of(at_once)
         self.held_out = None if held_out is None else laid(held_out, self.over)
-        self.optimiser = config.optimiser or adam(config.clip)
+        self.optimiser = config.optimiser or adam(config.clip, flat=True)
         self.undone = False
         cosine = config.cosine and config.settle is None
         self.pace = TrainSchedule(
@@ -139,8 +139,13 @@ class _Epochs:
         )
 
     def _optimiser_state(self, parameters: PyTree, begun: list[np.ndarray] | None) -> PyTree:
-        fresh = self.optimiser.init(parameters)
-        return fresh if begun is None else jax.tree.unflatten(jax.tree.structure(fresh), begun)
+        fresh = jax.jit(self.optimiser.init)(parameters)  # one program, not one for every shape
+        if begun is None:
+            return fresh
+        if self.config.optimiser is None and len(begun) > len(jax.tree.leaves(fresh)):
+            self.optimiser = adam(self.config.clip)  # of a model that was saved with an array for every parameter
+            fresh = jax.jit(self.optimiser.init)(parameters)
+        return jax.tree.unflatten(jax.tree.structure(fresh), begun)
 
     def running(self, state: TrainState, loop: Loop) -> bool:
         return int(state.status) == RUNNING and len(loop.trace) < self.rounds.number

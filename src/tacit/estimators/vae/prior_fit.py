@@ -113,7 +113,7 @@ class FitsPrior(DeepFit):
             RATE,
             patience=20,
             label="prior",
-            optimiser=adam(CLIP, DECAY, EPS),
+            optimiser=adam(CLIP, DECAY, EPS, flat=True),
             keep_start=True,
         )
         trained = self._learn(begun, rows, weights, split, config, int(random.integers(2**31)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tacit.compute import Array
@@ -31,6 +32,19 @@ def bounded(x: Float[Array, "..."], low: float = LOG_SCALES[0], high: float = LO
     return low + jax.nn.softplus(below - low)
 
 
+def glorot(key: PRNGKeyArray, out: int, into: int, limit: float) -> Float[Array, "out into"]:
+    """What `jax.random.uniform` draws from ``U(−limit, limit)``, to the bit, and hardly ever with a new program.
+
+    The i-th number follows from the key and i alone (``jax_threefry_partitionable``), so a power of two of them are
+    drawn, and the first are taken: a program serves many sizes.
+    """
+    count = out * into
+    if isinstance(key, jax.core.Tracer):
+        return jax.random.uniform(key, (out, into), minval=-limit, maxval=limit)
+    drawn = jax.random.uniform(key, (max(256, 1 << (count - 1).bit_length()),), minval=-limit, maxval=limit)
+    return jnp.asarray(np.asarray(drawn)[:count].reshape(out, into))
+
+
 class Linear(eqx.Module):
     """``W x + b``, W drawn as Glorot & Bengio 2010 do."""
 
@@ -39,8 +53,8 @@ class Linear(eqx.Module):
 
     def __init__(self, into: int, out: int, *, key: PRNGKeyArray, scale: float = 1.0) -> None:
         limit = scale * math.sqrt(6.0 / (into + out))
-        self.weight = jax.random.uniform(key, (out, into), minval=-limit, maxval=limit)
-        self.bias = jnp.zeros(out)
+        self.weight = glorot(key, out, into, limit)
+        self.bias = jnp.asarray(np.zeros(out))
 
     def __call__(self, x: Float[Array, " into"]) -> Float[Array, " out"]:
         return self.weight @ x + self.bias
@@ -86,8 +100,8 @@ class Convolution(eqx.Module):
 
     def __init__(self, into: int, out: int, *, key: PRNGKeyArray, stride: int = 1) -> None:
         limit = math.sqrt(6.0 / (9 * into + out))
-        self.weight = jax.random.uniform(key, (out, 9 * into), minval=-limit, maxval=limit)
-        self.bias = jnp.zeros(out)
+        self.weight = glorot(key, out, 9 * into, limit)
+        self.bias = jnp.asarray(np.zeros(out))
         self.stride = stride
 
     def __call__(self, x: Float[Array, "height width into"]) -> Float[Array, "high wide out"]:
