@@ -35,15 +35,15 @@ class SingleRows:
         which = np.searchsorted(self._edges, places, side="right") - 1
         for number in np.unique(which):
             here = which == number
-            found[here] = self._piece(int(number))[places[here] - self._edges[number]]
+            first, last = self._edges[number : number + 2].tolist()
+            found[here] = self._piece(int(number), first, last)[places[here] - first]
         return found
 
-    def _piece(self, number: int) -> np.ndarray:
-        """The rows of a piece, which may be at hand."""
+    def _piece(self, number: int, first: int, last: int) -> np.ndarray:
+        """The rows of a piece, ``first`` … ``last − 1``, which may be at hand."""
         with self._lock:
             rows = self._kept.pop(number, None)
             if rows is None:
-                first, last = self._edges[number : number + 2].tolist()
                 rows = self._rows.rows(slice(first, last)).astype(np.float32)
             self._kept[number] = rows
             while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > 2 * TOGETHER_BYTES:
