@@ -115,6 +115,18 @@ def test_without_an_engine_too(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(numbers(read), numbers(held), rtol=1e-10, atol=1e-10)
 
 
+def test_rows_of_no_weight_count_nothing_wherever_they_lie(folder: Path) -> None:
+    rows = tacit.dataset(folder, columns=["x", "gap", "h"])
+    there = ~np.isnan(np.asarray(rows.rows())).any(1)
+    weights = there.astype(float)
+    weights[np.flatnonzero(there)[:5]] = 0.0
+    settings = {"edges": "x->gap,h->gap"}
+    alone = tacit.BayesianNetwork(**settings).fit(rows.take(np.flatnonzero(weights)))
+    with distributed.engine("in-place", partitions=3):
+        spread = tacit.BayesianNetwork(**settings).fit(rows, sample_weight=weights)
+    np.testing.assert_allclose(numbers(spread), numbers(alone), rtol=1e-10, atol=1e-10)
+
+
 def test_processes_give_the_same(folder: Path, processes: Any) -> None:
     settings, columns = NETWORKS["gaps in numbers"]
     rows = tacit.dataset(folder, columns=columns)

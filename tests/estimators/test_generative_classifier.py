@@ -17,6 +17,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tacit.data.dataset import DenseRows
 from tacit.estimators.generative_classifier import GenerativeClassifier
 from tacit.estimators.mixture.counts import PoissonMixture
 from tacit.estimators.mixture.gaussian import GaussianMixture
@@ -288,3 +289,15 @@ class TestBehaviour:
         graph = GenerativeClassifier().graph()
         assert ("y", "x") in {(edge.source, edge.target) for edge in graph.edges}
         assert next(node for node in graph.nodes if node.name == "y").role == "observed"
+
+
+def test_weights_that_a_data_set_carries_are_those_of_the_fit() -> None:
+    random = np.random.default_rng(0)
+    X, weights = random.normal(size=(60, 2)), random.random(60) + 0.5
+    y = np.arange(60) % 2
+    carried = GenerativeClassifier().fit(DenseRows(X, weights), y)
+    given = GenerativeClassifier().fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(carried.class_count_, given.class_count_)
+    np.testing.assert_allclose(carried.score_samples(X), given.score_samples(X))
+    ones = GenerativeClassifier().fit(DenseRows(X, weights), y, sample_weight=np.ones(60))
+    np.testing.assert_allclose(ones.score_samples(X), GenerativeClassifier().fit(X, y).score_samples(X))

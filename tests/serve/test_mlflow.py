@@ -59,6 +59,8 @@ def test_what_cannot_be_is_told_in_words(served: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"city.*'Wien' is none of its levels Oslo, Paris, Rome"):
         served.predict(ROWS.assign(city="Wien"))
     assert len(served.predict(ROWS.assign(city="Wien"), params={"unseen": True})) == 3
+    with pytest.raises(ValueError, match="score takes no 'number'"):
+        served.predict(ROWS, params={"ask": "score", "number": 3})
     with pytest.raises(ValueError, match="lack"):
         served.predict(ROWS[["spend"]], params={"ask": "score"})
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path))):
@@ -92,6 +94,19 @@ def test_estimators_answer_what_they_can(model: Any, asked: list[str], pyfunc: A
     if "transform" in asked:
         loaded = tacit.mlflow.load_model(tmp_path / "kept")
         np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+
+
+def test_levels_come_back_as_they_were(pyfunc: Any, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    warm = draw.random(80) < 0.5
+    degrees = np.where(warm, 30.0, 5.0) + draw.normal(size=80)
+    frame = pd.DataFrame({"colour": np.where(warm, "red", "blue"), "degrees": degrees})
+    model = tacit.Mixture(2, random_state=0).fit(frame)
+    tacit.mlflow.save_model(model, tmp_path / "kept")
+    gaps = frame.head(6).assign(colour=None)
+    filled = pyfunc.load_model(str(tmp_path / "kept")).predict(gaps, params={"ask": "impute"})
+    assert list(filled["colour"]) == list(frame["colour"][:6])
+    np.testing.assert_allclose(filled["degrees"], gaps["degrees"])
 
 
 def test_a_classifier_gives_the_chances_of_its_classes(pyfunc: Any, tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ class SingleRows:
             return random.permutation(places)
         pieces = np.split(places, np.searchsorted(places, self._edges[1:-1]))
         number = -(-4 * self.shape[1] * self.shape[0] // TOGETHER_BYTES)
-        groups = np.array_split(random.permutation(len(pieces)), number)
+        order = random.permutation(len(pieces))
+        read = np.cumsum(np.diff(self._edges)[order])
+        groups = np.split(order, np.searchsorted(read, read[-1] * np.arange(1, number) / number))
         return np.concatenate(
             [random.permutation(np.concatenate([pieces[place] for place in group])) for group in groups if group.size]
         )

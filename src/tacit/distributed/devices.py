@@ -12,7 +12,8 @@ _DEVICES: contextvars.ContextVar[int] = contextvars.ContextVar("tacit_devices", 
 
 @contextlib.contextmanager
 def devices(number: int | None = None) -> Iterator[int]:
-    """Follow gradients on several devices, inside the scope: data-parallel fits of VAEs, flows, ProdLDA, regressions.
+    """Follow gradients on several devices, inside the scope: data-parallel fits of VAEs, flows, ProdLDA, and
+    logistic regressions by gradient.
 
     Each device holds the model and takes an equal part of the rows of every mini-batch; their gradients are added
     before a step is taken, so it is the step of one device, to rounding, and what is random is the same. The part must

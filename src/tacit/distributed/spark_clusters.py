@@ -47,14 +47,14 @@ class SparkEngine:
     def _cores(self) -> int:
         try:
             return int(self.session.sparkContext.defaultParallelism)
-        except AttributeError:  # Spark Connect shows no cluster
+        except (AttributeError, NotImplementedError):  # Spark Connect shows no cluster
             return CORES
 
     def map(self, function: Callable[..., T], parts: Sequence[Any], shared: tuple = ()) -> list[T]:
         """See `Engine`."""
         errors, pickled = _spark("pyspark.errors"), _spark("pyspark.cloudpickle")
         number = len(parts)
-        tasks = pickled.dumps((version(), function, list(parts), shared))
+        tasks = pickled.dumps((version(), function, shared)), [pickled.dumps(part) for part in parts]
         try:
             frame = self.session.range(0, number, 1, number).mapInArrow(
                 functools.partial(_answers, tasks), "place long, answer binary"
@@ -83,14 +83,14 @@ def _first_line(error: BaseException) -> str:
     return (said or lines or [type(error).__name__])[0][:200]
 
 
-def _answers(tasks: bytes, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _answers(tasks: tuple[bytes, list[bytes]], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """On an executor: the tasks whose numbers come, their results or errors as bytes."""
-    pickled = _spark("pyspark.cloudpickle")
-    wanted, function, parts, shared = pickled.loads(tasks)
+    pickled, parts = _spark("pyspark.cloudpickle"), tasks[1]
+    wanted, function, shared = pickled.loads(tasks[0])
     for batch in batches:
         for place in batch.column(0).to_pylist():
             try:
-                answer: Answered | Exception = work(wanted, function, parts[place], shared)
+                answer: Answered | Exception = work(wanted, function, pickled.loads(parts[place]), shared)
             except Exception as error:
                 answer = error
             yield pa.RecordBatch.from_pydict({"place": [place], "answer": [pickled.dumps(answer)]})
@@ -107,7 +107,13 @@ class OwnSpark(SparkEngine):
 
     def __init__(self, address: str, partitions: int | None = None) -> None:
         sessions = _spark("pyspark.sql").SparkSession
-        self._own = sessions.getActiveSession() is None
+        there = _spark("pyspark").SparkContext._active_spark_context
+        self._own = sessions.getActiveSession() is None and there is None
+        if address.startswith("spark://") and there is not None and there.master != address:
+            raise EngineError(
+                f"this process has a Spark session at {there.master}, and {address} is asked for: stop that one "
+                "first, or say 'spark' for it"
+            )
         builder = sessions.builder.appName("tacit")
         if address.startswith("sc://"):
             builder = builder.remote(address)

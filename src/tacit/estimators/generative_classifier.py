@@ -127,7 +127,7 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, SpreadsSum
         assert_all_finite(labels, input_name="y")
         check_consistent_length(rows, labels)
         check_classification_targets(labels)
-        weights = weights_of(rows, sample_weight)
+        weights = weights_of(X if isinstance(X, Dataset) else rows, sample_weight)
         used = weights > 0
         if not used.all():
             rows, labels, weights = _some(rows, np.flatnonzero(used)), labels[used], weights[used]
@@ -214,6 +214,8 @@ class GenerativeClassifier(PredictsClasses, Scores, Samples, Imputes, SpreadsSum
                 stacklevel=3,
             )
             rows, weights = _some(rows, np.array([0, 0])), np.repeat(weights / 2.0, 2)
+        if isinstance(rows, Dataset):
+            rows = rows.weighted(None)  # those that it carries are given, or are ones
         try:
             return density.fit(rows, sample_weight=weights) if weighted else density.fit(rows)
         except ValueError as error:

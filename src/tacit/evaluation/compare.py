@@ -32,7 +32,7 @@ from tacit.evaluation.rows import (
     weights_at,
     weights_of,
 )
-from tacit.evaluation.spreading import at_hand, every
+from tacit.evaluation.spreading import every, read_if_few
 from tacit.registry import create
 
 
@@ -112,7 +112,7 @@ def compare(
     rows = number_of_rows(X)
     if folds > rows:
         raise ValueError(f"folds={folds} is more than the {rows} rows; every fold needs a row")
-    X = at_hand(X)
+    X = read_if_few(X)
     weights = weights_of(X, sample_weight)
     fold = fold_of(X, folds, random) if isinstance(X, SequencedRows) else _folds(rows, folds, random)
     scores, seconds, measured = _crossed(candidates, X, fold, weights)

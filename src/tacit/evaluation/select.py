@@ -23,7 +23,7 @@ from tacit.estimators.mixture.variational import VariationalMixture
 from tacit.evaluation import race
 from tacit.evaluation.race import EFFORTS
 from tacit.evaluation.rows import fit_rows, fresh, score_rows, weights_at
-from tacit.evaluation.spreading import at_hand, every
+from tacit.evaluation.spreading import every, read_if_few
 from tacit.evaluation.sweeping import BOUNDS, LIKELIHOODS, one_of, sweep
 from tacit.evaluation.topic_selection import TopicSelection, select_topics
 from tacit.families.covariance import STRUCTURES, canonical_name
@@ -133,12 +133,12 @@ def select(
     """
     numbers = _numbers(components)
     if estimator is not None and not _raced(estimator):
-        return _of_others(at_hand(X), numbers.tolist(), criterion, estimator, sample_weight, random_state)
+        return _of_others(read_if_few(X), numbers.tolist(), criterion, estimator, sample_weight, random_state)
     check_choice("effort", effort, tuple(EFFORTS))
     criterion = one_of(BOUNDS if isinstance(estimator, EmptiesItself) else LIKELIHOODS, criterion)
     base = clone(estimator) if estimator is not None else GaussianMixture(tol=1e-5, max_iter=500)
     base.set_params(random_state=random_state, n_components=int(numbers[0]))
-    rows = weighted(base.read(at_hand(X), reset=True, minimum=2), sample_weight)
+    rows = weighted(base.read(read_if_few(X), reset=True, minimum=2), sample_weight)
     numbers = _at_most(numbers, len(rows))
     if estimator is None:
         base.set_params(reg_covar=FLOOR * rows.moments().least_variance)

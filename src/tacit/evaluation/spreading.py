@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from tacit import distributed
 from tacit.compute import double_precision
 from tacit.data.dataset import Dataset, DenseRows
@@ -13,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def at_hand(X: T) -> T | Dataset:
+def read_if_few(X: T) -> T | Dataset:
     """Rows in files that are few are read, where an engine could have candidates fitted to them side by side."""
     if distributed.current() is None or not isinstance(X, Dataset) or not X.portable:
         return X
@@ -24,8 +26,15 @@ def at_hand(X: T) -> T | Dataset:
 
 
 def spreads(*held: object) -> bool:
-    """Whether candidates are what an engine spreads: the rows are here, and not where its workers read them."""
-    return distributed.current() is not None and not any(isinstance(X, Dataset) and X.portable for X in held)
+    """Whether candidates are what an engine spreads: rows are here, few enough to be sent, and not read by workers."""
+    return distributed.current() is not None and not any(_stays(X) for X in held)
+
+
+def _stays(X: object) -> bool:
+    """Whether rows are read where the workers are, or are too many to be sent to each."""
+    if isinstance(X, Dataset):
+        return X.portable or 8 * X.shape[0] * X.shape[1] > STREAM_BYTES
+    return isinstance(X, np.ndarray) and X.nbytes > STREAM_BYTES
 
 
 def every(function: Callable[..., R], tasks: Sequence[T], shared: tuple, *held: object) -> Iterator[R]:

@@ -115,7 +115,7 @@ class Rounds:
         """The rows of some steps, in the order in which they are seen; always room for as many steps."""
         number = order.shape[0]
         order = np.concatenate([order, np.full((PIECE_STEPS - number, self.batch), -1, np.int32)])
-        flat = np.where(order < 0, 0, order).ravel()
+        flat = np.where(order < 0, order.flat[0], order).ravel()  # what fills up costs no other piece of a file
         rows = jax.tree.map(lambda leaf: leaf[flat], self._batches.rows)
         places = np.where(order < 0, -1, np.arange(order.size).reshape(order.shape)).astype(np.int32)
         return Piece(laid(Batches(rows, self._batches.weights[flat]), self.over), places, 0, number)

@@ -23,6 +23,7 @@ from tacit.estimators.capabilities import (
     Transforms,
     can,
 )
+from tacit.estimators.table_reading import KindReading
 from tacit.serve.asked import OPTIONS, ROWLESS, asked
 from tacit.serve.errors import fault_of
 from tacit.serve.held import HeldRun
@@ -43,6 +44,8 @@ _OPTIONS: dict[str, Any] = {
     "number": 10,
     "given": [""],
     "questions": [""],
+    "total": -1,
+    "exact": False,
     "seed": 0,
 }
 """What may be said beside the rows of a run, and what stands for nothing said: MLflow wants a value for each."""
@@ -88,11 +91,10 @@ class RunAnswers:
         """
         said = {name: value for name, value in (params or {}).items() if _said(name, value)}
         what = _able(said.pop("ask", self.options["ask"]), self._held.can)
-        options = {name: value for name, value in said.items() if name in OPTIONS[what]}
         try:
             table = from_frame(model_input)
             given = None if what in ROWLESS or (what == "query" and not len(table)) else table
-            return ask(self._held, what, given, asked(what, options, MOST), SILENT, MOST).table.to_pandas()
+            return ask(self._held, what, given, asked(what, said, MOST), SILENT, MOST).table.to_pandas()
         except Exception as error:
             raise ValueError(fault_of(error, str(self._held.opened.run.path), "the run").reason) from error
 
@@ -120,7 +122,7 @@ class EstimatorAnswers:
         """
         what = _able((params or {}).get("ask", self.options["ask"]), self._can)
         found = _ANSWERS[what][1](self._estimator, model_input)
-        return pa.table({name: pa.array(np.asarray(values)) for name, values in found.items()}).to_pandas()
+        return pa.table({name: pa.array(values) for name, values in found.items()}).to_pandas()
 
 
 def answers_at(kept: Path) -> RunAnswers | EstimatorAnswers:
@@ -175,12 +177,14 @@ def _scored(model: Scores, rows: MatrixLike) -> dict[str, np.ndarray]:
     return {"log_density": model.score_samples(rows)}
 
 
-def _filled(model: Imputes, rows: MatrixLike) -> dict[str, np.ndarray]:
-    names = from_frame(rows).column_names
-    return dict(zip(names, np.asarray(model.impute(rows)).T, strict=True))
+def _filled(model: Imputes, rows: MatrixLike) -> dict[str, Any]:
+    filled = np.asarray(model.impute(rows))
+    if isinstance(model, KindReading):  # whose levels are codes
+        return dict(model.decode(filled).to_pydict())
+    return dict(zip(from_frame(rows).column_names, filled.T, strict=True))
 
 
-_ANSWERS: Mapping[str, tuple[type[Capability], Callable[[Any, Any], dict[str, np.ndarray]]]] = MappingProxyType(
+_ANSWERS: Mapping[str, tuple[type[Capability], Callable[[Any, Any], dict[str, Any]]]] = MappingProxyType(
     {
         "predict": (Predicts, _predicted),
         "assign": (Assigns, _assigned),

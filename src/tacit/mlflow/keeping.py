@@ -124,4 +124,6 @@ def _mlflow(name: str) -> Any:
     try:
         return pkgutil.resolve_name(name)
     except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "mlflow":
+            raise
         raise ImportError("models in MLflow need MLflow: pip install 'tacit[mlflow]'") from error

@@ -19,7 +19,7 @@ from tacit.estimators.base import double_precision, seed_of, weighted
 from tacit.estimators.capabilities import MatrixLike
 from tacit.estimators.network.answers import NetworkAnswers
 from tacit.estimators.network.columns import NodeColumns
-from tacit.estimators.network.node_rows import NodeRows, at_hand
+from tacit.estimators.network.node_rows import NodeRows, counted_rows
 from tacit.estimators.network.structure import COMPLETIONS, Completions, NetworkStructure
 from tacit.estimators.settings import POSITIVE, TOLERANCE, Choice, Number, Whole, settings
 from tacit.estimators.stopping import because, stop_reason
@@ -107,7 +107,7 @@ class BayesianNetwork(NetworkStructure, NetworkAnswers):
     def fit_read(self, rows: Dataset) -> None:
         """Fit to rows that were read; as `fit` in all else."""
         self.check_settings()
-        rows = at_hand(rows)
+        rows = counted_rows(rows)
         self.columns_ = self._settled(rows, self.hidden)
         self.fixed_: dict[int, float] = {}
         self._fit(NodeRows.of(rows, self.columns_, self._scaled(self.columns_)))

@@ -79,10 +79,11 @@ def _first(visible: int, rows: Values) -> Values:
     return rows[:, :visible]
 
 
-def at_hand(rows: Dataset) -> Dataset:
-    """Rows of some weight in memory, or those that stay in files."""
+def counted_rows(rows: Dataset) -> Dataset:
+    """Rows of some weight, in memory or where they stay in files."""
     if stays(rows):
-        return rows
+        counted = rows.weights > 0
+        return rows if counted.all() else rows.take(np.flatnonzero(counted))
     values, weights = np.asarray(rows.rows(), np.float64), np.asarray(rows.weights, np.float64)
     return DenseRows(values[weights > 0], weights[weights > 0])
 

@@ -125,7 +125,7 @@ class MixedScore:
     def _group(self, wanted: Sequence[tuple[int, ...]]) -> None:
         """Have groupings of the rows at hand."""
         new = [levels for levels in wanted if levels not in self._moments]
-        if len(self._moments) + len(new) > _KEPT:
+        if new and len(self._moments) + len(new) > _KEPT:
             new = list(wanted)
             self._moments.clear()
         self._moments.update(zip(new, self._scatters_of(new), strict=True))
