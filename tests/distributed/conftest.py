@@ -1,5 +1,6 @@
 """Rows in files that clusters are given."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,3 +19,12 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for number, part in enumerate(np.array_split(x, 3)):
         pq.write_table(pa.table({"a": part[:, 0], "b": part[:, 1]}), place / f"{number}.parquet")
     return tacit.dataset(place)
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Any:
+    """500 rows of a file that is no longer there."""
+    pq.write_table(pa.table({"a": np.random.default_rng(0).normal(size=500)}), tmp_path / "a.parquet")
+    rows = tacit.dataset(tmp_path)
+    (tmp_path / "a.parquet").unlink()
+    return rows

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import tacit
@@ -76,10 +74,7 @@ def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path, cluster: str) -
             engine.map(always_dies, [1, 2])
 
 
-def test_errors_of_a_file_come_back(tmp_path: Path, cluster: str) -> None:
-    pq.write_table(pa.table({"a": np.random.default_rng(0).normal(size=500)}), tmp_path / "a.parquet")
-    gone = tacit.dataset(tmp_path)
-    (tmp_path / "a.parquet").unlink()
+def test_errors_of_a_file_come_back(gone: Any, cluster: str) -> None:
     with spread.engine(cluster), pytest.raises(ValueError, match=r"a\.parquet is gone"):
         tacit.KMeans(2).fit(gone)
 

@@ -6,12 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import tacit
@@ -88,10 +85,7 @@ def test_an_address_and_k_means(client: Any, rows: Any) -> None:
     np.testing.assert_array_equal(found.labels_, alone.labels_)
 
 
-def test_errors_of_a_file_come_back(client: Any, tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": np.random.default_rng(0).normal(size=500)}), tmp_path / "a.parquet")
-    gone = tacit.dataset(tmp_path)
-    (tmp_path / "a.parquet").unlink()
+def test_errors_of_a_file_come_back(client: Any, gone: Any) -> None:
     with spread.engine(client), pytest.raises(ValueError, match=r"a\.parquet is gone"):
         tacit.KMeans(2).fit(gone)
 
